@@ -1,0 +1,75 @@
+# Line of Sight. `make help` lists the targets. Everything stays below this folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+EXAMPLE ?= flights
+GATE ?= standard
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETTINGS := examples/$(EXAMPLE)/settings.env
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+export LOS_GATE := $(GATE)
+
+.PHONY: help setup run feeds dev test test-slow lint format check types clean bench
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV) (once; one to three minutes) ..."
+	@awk '/^uv==/ {on = 1} on {print} on && !/\\$$/ {exit}' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python --require-hashes requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.installed ## Install everything into .venv
+
+feeds: $(VENV)/.installed
+	@$(BIN)/python examples/$(EXAMPLE)/make_feeds.py --settings $(SETTINGS)
+
+run: feeds ## Run the whole pipeline on an example (EXAMPLE=flights or manufacturer, GATE=standard or strict)
+	@$(BIN)/los --settings $(SETTINGS) run
+
+dev: feeds ## Open Dagster's UI on the example, at http://127.0.0.1:3000
+	@$(BIN)/los --settings $(SETTINGS) dev
+
+test: $(VENV)/.installed ## Run the tests (under ten minutes on two cores)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed ## Run the tests that take minutes each
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed ## Check style: ruff, sqlfluff, yamllint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --processes 2 dbt_project
+	@$(BIN)/yamllint --strict .
+
+format: $(VENV)/.installed ## Rewrite Python and SQL in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 2 dbt_project
+
+types: $(VENV)/.installed ## Check types
+	@$(BIN)/mypy
+
+check: lint types test ## All of the above: what a change must pass
+
+bench: $(VENV)/.installed ## Measure: floor and run time of the example, and where the time goes
+	@$(BIN)/python -m tests.benchmarks.run
+
+lock: $(VENV)/.installed ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --extra dev --extra examples --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+
+clean: ## Remove what runs have made: data, dbt targets, caches (not .venv)
+	@rm -rf data data-* dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis logs
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +

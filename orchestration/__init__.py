@@ -1,0 +1,1 @@
+"""Line of Sight: the Dagster code location and everything it calls."""
