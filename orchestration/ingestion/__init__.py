@@ -1,0 +1,1 @@
+"""Feeds: their contracts, readers, typing and quarantine. Knows nothing of dbt."""

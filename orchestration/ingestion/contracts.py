@@ -1,0 +1,386 @@
+"""Feed contracts: the typed models of feeds.yml, their loader, and their way into the lake.
+
+A contract says where a feed's files are, how they are written, and what is promised about them. Reading follows the
+contract alone: nothing about a file is guessed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, model_validator
+
+from orchestration.company.fields import FileModel, Id, Line, Many, Number, Share, Text, Zone, each_once, refuse
+from orchestration.company.records import DefinitionRecord, canonical_json
+from orchestration.company.validation import validate
+from orchestration.company.yaml_reader import Positions, read_yaml, relative_name
+from orchestration.errors import DefinitionError, DefinitionErrors
+
+READER_VERSION: Final = 1
+"""Part of every contract's hash. Raise it when reading changes its outcome: files are then read again."""
+
+NAMED_PERIOD_FORMATS: Final = ("iso_week", "quarter")
+"""Date formats that strptime cannot say: 2013-W05 and 2013-Q1."""
+
+LONG_FIELDS: Final = ("kpi", "period", "value", "available_at", "unit", "obs_status", "recorded_by")
+WIDE_FIELDS: Final = ("period", "available_at", "obs_status", "recorded_by", "unit")
+
+_DIRECTIVES: Final = "YmdbBjyHIMSfzpGVuaAeT%-"
+
+
+def _delimiter(text: str) -> str:
+    if len(text) != 1 or not text.isascii() or text.isalnum() or text in '"\r\n\0 .+-':
+        refuse("not a delimiter", expected='one sign such as "," ";" "|" or "\\t"')
+    return text
+
+
+def _decimal_mark(text: str) -> str:
+    if text not in (".", ",", "'", "·"):
+        refuse("not a decimal mark", expected='"." or ","')
+    return text
+
+
+def _thousands_mark(text: str) -> str:
+    if len(text) != 1 or text.isalnum() or text in '+-"\r\n\0':
+        refuse("not a thousands mark", expected='one sign such as "," "." " " or "\'"')
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        name = codecs.lookup(text).name
+        probe = "a1,\n".encode(name).decode(name)
+    except (LookupError, UnicodeError, ValueError, TypeError):
+        probe = name = ""
+    if probe != "a1,\n":
+        refuse("an unknown text encoding", expected="a name such as utf-8, cp1252, latin-1 or utf-16")
+    return "utf-8" if name == "utf-8-sig" else name
+
+
+def _date_format(text: str) -> str:
+    if text in NAMED_PERIOD_FORMATS:
+        return text
+    directives = re.findall(r"%-?(.)", text)
+    expected = f"strptime signs such as %Y-%m-%d, or {' or '.join(NAMED_PERIOD_FORMATS)}"
+    if not directives or any(sign not in _DIRECTIVES for sign in directives) or text.endswith("%"):
+        refuse("not a date format", expected=expected)
+    if not {"Y", "y", "G"} & set(directives):
+        refuse("a date format without a year", expected=expected)
+    return text
+
+
+def _timestamp_format(text: str) -> str:
+    text = _date_format(text)
+    if text in NAMED_PERIOD_FORMATS:
+        refuse("not a format of times", expected="strptime signs such as %Y-%m-%d %H:%M:%S, or nothing for ISO 8601")
+    return text
+
+
+def _pattern(text: str) -> str:
+    """Refuse a path that could leave the landing folder, whatever the platform thinks of its parts."""
+    expected = "a path or pattern relative to the landing folder, such as carrier_on_time/*.csv"
+    if "://" in text or text.startswith(("file:", "~")):
+        refuse("not a path below the landing folder", expected=expected)
+    if "\\" in text or re.match(r"[A-Za-z]:", text):
+        refuse("backslashes and drive letters are not allowed", expected=expected)
+    if not text.isprintable():
+        refuse("a path with an invisible character", expected=expected)
+    path = PurePosixPath(text)
+    if path.is_absolute():
+        refuse("an absolute path", expected=expected, remedy="leave out the folder above, or set LOS_LANDING_DIR")
+    if ".." in path.parts:
+        refuse("a path that climbs out of the landing folder", expected=expected, remedy="remove `..`")
+    return text
+
+
+def _nothing_to_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+_Raw = StringConstraints(strict=True, min_length=1, max_length=500)
+Column = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=500)]
+"""Name of a column as the file's header writes it; of JSON, a key, or a pointer into the record: /metric/id."""
+
+
+class FileSource(FileModel):
+    """Files below the landing folder."""
+
+    type: Literal["file"] = Field(description="Files below the landing folder.")
+    path: Annotated[str, _Raw, AfterValidator(_pattern)] = Field(
+        description="Path or pattern relative to the landing folder; ** matches folders of any depth."
+    )
+
+    @property
+    def expectation(self) -> str:
+        """What people expect to find, in words."""
+        return f"files {self.path} in the landing folder"
+
+
+class Columns(FileModel):
+    """Which column of the file fills which field of an observation."""
+
+    kpi: Column | None = Field(default=None, description="Column with the KPI's id.")
+    period: Column | None = Field(default=None, description="Column with the period: any day in it.")
+    value: Column | None = Field(default=None, description="Column with the value.")
+    available_at: Column | None = Field(default=None, description="Column with the time the source had the value.")
+    unit: Column | None = Field(default=None, description="Column with the unit of the value as sent.")
+    obs_status: Column | None = Field(default=None, description="Column with the SDMX observation status.")
+    recorded_by: Column | None = Field(default=None, description="Column with who recorded the value.")
+
+
+class Constants(FileModel):
+    """Fields of an observation that are the same in every row and stand in no column."""
+
+    kpi: Id | None = Field(default=None, description="Id of the KPI that every row observes.")
+    period: Line | None = Field(default=None, description="The period, in the feed's date format.")
+    available_at: Line | None = Field(default=None, description="The time the source had the values.")
+    unit: Line | None = Field(default=None, description="Unit of the values as sent.")
+    obs_status: Line | None = Field(default=None, description="SDMX observation status.")
+    recorded_by: Line | None = Field(default=None, description="Who recorded the values.")
+
+
+class FeedContract(FileModel):
+    """One feed: a stream of observations and what is promised about it."""
+
+    id: Id = Field(description="Id of the feed, as KPIs name it.")
+    name: Line = Field(description="Name, as people see it.")
+    description: Text | None = Field(default=None, description="What the feed delivers, from where.")
+    owner: Id | None = Field(default=None, description="Id of the person who answers for the delivery.")
+    steward: Id | None = Field(default=None, description="Id of the person who answers for the data's integrity.")
+    source: FileSource = Field(description="Where the files come from.")
+    format: Literal["csv", "jsonl", "json", "parquet"] = Field(
+        description="How the files are written; .gz and .zst at the end of a name are unpacked."
+    )
+    layout: Literal["long", "wide"] = Field(
+        default="long", description="long: one observation per record; wide: one column per KPI."
+    )
+    columns: Columns = Field(description="Field of an observation: column of the file.")
+    kpi_columns: Annotated[dict[Column, Id] | Literal["*"] | None, Field(union_mode="left_to_right")] = Field(
+        default=None, description='Of wide files: column: KPI id; or "*": every other column is named like its KPI.'
+    )
+    constants: Annotated[Constants, BeforeValidator(_nothing_to_empty)] = Field(
+        default_factory=Constants, description="Fields that are the same in every row."
+    )
+    ignored_columns: Many[Column] = Field(
+        default_factory=list, description="Columns that may be there and are not read."
+    )
+    encoding: Annotated[str, _Raw, AfterValidator(_encoding)] = Field(
+        default="utf-8", description="Text encoding of the files."
+    )
+    delimiter: Annotated[str, _Raw, AfterValidator(_delimiter)] = Field(
+        default=",", description="Sign between the fields of a CSV file."
+    )
+    decimal_mark: Annotated[str, _Raw, AfterValidator(_decimal_mark)] = Field(
+        default=".", description="Sign before the decimals of numbers written as text."
+    )
+    thousands_mark: Annotated[str, _Raw, AfterValidator(_thousands_mark)] | None = Field(
+        default=None, description="Sign between groups of three digits; none: such a number is refused."
+    )
+    date_format: Annotated[str, _Raw, AfterValidator(_date_format)] = Field(
+        default="%Y-%m-%d", description="Format of periods written as text: strptime signs, iso_week or quarter."
+    )
+    timestamp_format: Annotated[str, _Raw, AfterValidator(_timestamp_format)] | None = Field(
+        default=None, description="Format of times written as text; none: ISO 8601."
+    )
+    time_zone: Zone | None = Field(
+        default=None, description="Zone of times that state none; without it such a time is refused."
+    )
+    null_tokens: Many[Annotated[str, StringConstraints(strict=True, strip_whitespace=True, max_length=100)]] = Field(
+        default_factory=lambda: [""], description="Texts that mean no value."
+    )
+    unit: Line | None = Field(default=None, description="Unit of the values as sent; the KPI's when left out.")
+    scale: Number = Field(default=1.0, description="Value in the KPI's unit = value as sent x scale.")
+    source_type: Literal["system", "warehouse", "spreadsheet", "manual"] = Field(
+        default="system", description="What kind of place the values come from."
+    )
+    schedule: Line | None = Field(default=None, description="When the feed arrives, as a cron expression.")
+    agreed_offset_days: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] = Field(
+        default=1.0, description="Days after the end of a period by which its value must be there."
+    )
+    on_schema_change: Literal["freeze", "evolve"] = Field(
+        default="freeze", description="freeze: a column that is not named here stops the file; evolve: it is ignored."
+    )
+    max_quarantine_share: Share = Field(
+        default=0.05, description="Share of quarantined rows above which the feed's KPIs are withheld."
+    )
+    may_be_empty: bool = Field(default=False, description="A file without records is in order.")
+
+    _line: int = PrivateAttr(default=0)
+
+    @property
+    def line(self) -> int:
+        """Line of feeds.yml where the contract begins, from 1; 0 when it was not read from a file."""
+        return self._line
+
+    def mapped(self) -> dict[str, str]:
+        """Return the fields that a column fills: field -> column."""
+        return {name: column for name, column in self.columns.model_dump().items() if column is not None}
+
+    def constant(self) -> dict[str, str]:
+        """Return the fields that are constant: field -> text."""
+        return {name: text for name, text in self.constants.model_dump().items() if text is not None}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        mapped, constant = self.mapped(), self.constant()
+        if self.layout == "long":
+            self._check_long(mapped, constant)
+        else:
+            self._check_wide(mapped, constant)
+        for name in sorted(set(mapped) & set(constant)):
+            refuse(f"`{name}` is both a column and a constant", remedy="keep one of the two", field="constants")
+        each_once(mapped.values(), lambda column: column, "columns", "column")
+        each_once(self.ignored_columns, lambda column: column, "ignored_columns", "column")
+        named = {*mapped.values(), *(self.kpi_columns if isinstance(self.kpi_columns, dict) else ())}
+        for column in self.ignored_columns:
+            if column in named:
+                refuse(f"the column {column} is both read and ignored", field="ignored_columns")
+        if self.thousands_mark == self.decimal_mark:
+            refuse("the thousands mark is the decimal mark", field="thousands_mark")
+        if self.scale == 0:
+            refuse("a scale of 0 would turn every value into 0", field="scale")
+        if self.scale != 1 and self.unit is None:
+            refuse(
+                "a scale needs the unit that it converts from", remedy="state `unit`, such as percent", field="scale"
+            )
+        return self
+
+    def _check_long(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
+        if self.kpi_columns is not None:
+            refuse(
+                "kpi_columns belong to wide files", remedy="write `layout: wide`, or remove them", field="kpi_columns"
+            )
+        for name in ("kpi", "period", "value"):
+            if name not in mapped and name not in constant:
+                refuse(f"no column for `{name}`", expected="a column, or a constant", field="columns")
+
+    def _check_wide(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
+        if not self.kpi_columns:
+            refuse(
+                "a wide file needs kpi_columns",
+                expected='column: KPI id, or "*" when columns are named like KPIs',
+                field="kpi_columns",
+            )
+        for name in ("kpi", "value"):
+            if name in mapped or name in constant:
+                refuse(f"a wide file has no column for `{name}`", remedy="name its columns in kpi_columns", field=name)
+        if "period" not in mapped and "period" not in constant:
+            refuse("no column for `period`", expected="a column, or a constant", field="columns")
+        if isinstance(self.kpi_columns, dict):
+            each_once(self.kpi_columns.values(), lambda kpi: kpi, "kpi_columns", "KPI")
+            for column in self.kpi_columns:
+                if column in mapped.values():
+                    refuse(f"the column {column} is both a KPI and a field", field="kpi_columns")
+
+
+class FeedsFile(FileModel):
+    """The whole of feeds.yml."""
+
+    feeds: Many[FeedContract] = Field(description="The feeds.")
+
+
+def load_contracts(feeds_yml: Path) -> list[FeedContract]:
+    """Read and validate feeds.yml.
+
+    Args:
+        feeds_yml: the file, inside the company directory.
+
+    Returns:
+        The contracts, in the order of the file.
+
+    Raises:
+        DefinitionErrors: every error of form, with file, line, field and the nearest valid name.
+    """
+    root = feeds_yml.parent
+    file = relative_name(feeds_yml, root)
+    if not feeds_yml.is_file():
+        missing = DefinitionError("the file is missing", file=file, remedy=f"create {feeds_yml}")
+        raise DefinitionErrors([missing])
+    data, positions = read_yaml(feeds_yml, root)
+    errors: list[DefinitionError] = list(_duplicates(data, positions, file))
+    try:
+        content = validate(FeedsFile, data, positions, file)
+    except DefinitionErrors as error:
+        errors += error.errors
+    if errors:
+        raise DefinitionErrors(sorted(errors, key=lambda error: error.line or 0))
+    for index, contract in enumerate(content.feeds):
+        contract._line = positions.line(("feeds", index, "id"))
+    return list(content.feeds)
+
+
+def _duplicates(data: Any, positions: Positions, file: str) -> list[DefinitionError]:
+    feeds = data.get("feeds") if isinstance(data, dict) else None
+    errors = []
+    lines: dict[str, int] = {}
+    for index, feed in enumerate(feeds if isinstance(feeds, list) else ()):
+        name = feed.get("id") if isinstance(feed, dict) else None
+        if not isinstance(name, str):
+            continue
+        line = positions.line(("feeds", index, "id"))
+        if name.strip() in lines:
+            errors.append(
+                DefinitionError(
+                    f"duplicate feed id {name.strip()}",
+                    file=file,
+                    line=line,
+                    column=f"feeds[{index}].id",
+                    found=f"the same on line {lines[name.strip()]}",
+                    remedy="rename or remove one",
+                )
+            )
+        lines.setdefault(name.strip(), line)
+    return errors
+
+
+_ADMINISTRATIVE: Final = {
+    "id",
+    "name",
+    "description",
+    "owner",
+    "steward",
+    "source",
+    "schedule",
+    "agreed_offset_days",
+    "max_quarantine_share",
+}
+
+
+def contract_hash(contract: FeedContract) -> str:
+    """Return the sha256 (hex) of everything in a contract that can change what is read out of the same bytes."""
+    content = contract.model_dump(mode="json", exclude=_ADMINISTRATIVE, exclude_none=True)
+    return hashlib.sha256(canonical_json({"reader": READER_VERSION, "contract": content})).hexdigest()
+
+
+def feed_records(contracts: Sequence[FeedContract]) -> list[DefinitionRecord]:
+    """Return the contracts as definition records, for the lake's table definitions/feeds."""
+    return [
+        DefinitionRecord(
+            table="feeds",
+            natural_id=contract.id,
+            effective_from=None,
+            columns={
+                "feed_id": contract.id,
+                "name": contract.name,
+                "description": contract.description,
+                "owner_id": contract.owner,
+                "steward_id": contract.steward,
+                "source_kind": contract.source.type,
+                "source_type": contract.source_type,
+                "format": contract.format,
+                "layout": contract.layout,
+                "schedule": contract.schedule,
+                "agreed_offset_days": contract.agreed_offset_days,
+                "max_quarantine_share": contract.max_quarantine_share,
+                "on_schema_change": contract.on_schema_change,
+            },
+            source_file="feeds.yml",
+            source_row=contract.line,
+        )
+        for contract in contracts
+    ]

@@ -1,0 +1,95 @@
+"""What every format hands on: records that SQL can query, counted by us, and what was no record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.ingestion.header import Header
+from orchestration.ingestion.reasons import Unreadable
+
+REJECTS = pa.schema(
+    [("line", pa.int64()), ("reason_code", pa.string()), ("message", pa.string()), ("raw_text", pa.string())]
+)
+"""Records that are broken as such: physical line, why, and their text."""
+
+TEXTS = pa.schema([("line", pa.int64()), ("raw_text", pa.string())])
+"""Records as text: physical line of the first character, and the text without its line end."""
+
+MAX_RAW_CHARACTERS = 65_536
+"""Characters of raw text and raw values that the quarantine keeps of one row."""
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """How SQL reaches one column of a file.
+
+    Attributes:
+        sql: expression over the record set's relation.
+        kind: "text", or DuckDB's type of a typed column ("DOUBLE", "TIMESTAMP WITH TIME ZONE").
+    """
+
+    sql: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The records of one file.
+
+    Attributes:
+        relation: SQL of a relation with `line` (BIGINT, physical line of the record's first line, or number of the
+            record where a format has no lines) and whatever the columns' expressions need.
+        columns: column of the file -> how SQL reaches it.
+        header: what the columns mean.
+        count: records in `relation`, counted without DuckDB's reader.
+        rejects: broken records, columns of `REJECTS`; they are not in `relation`.
+        texts: given the SQL of a relation with distinct `line`s, makes the table `record_texts(line, raw_text)`.
+        notes: what was passed over and why ("2 blank lines").
+    """
+
+    relation: str
+    columns: dict[str, FileColumn]
+    header: Header
+    count: int
+    rejects: pa.Table
+    texts: Callable[[duckdb.DuckDBPyConnection, str], None]
+    notes: tuple[str, ...] = ()
+
+
+def stream_into(
+    connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> None:
+    """Make a temporary table of Arrow batches as they come.
+
+    Raises:
+        Unreadable: raised by the batches; on its way through Arrow and DuckDB it would lose its fields.
+    """
+    refusals: list[Unreadable] = []
+
+    def guarded() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from batches
+        except Unreadable as refusal:
+            refusals.append(refusal)
+
+    connection.register("incoming", pa.RecordBatchReader.from_batches(schema, guarded()))
+    try:
+        connection.execute(f"create or replace temp table {table} as select * from incoming")
+    finally:
+        connection.unregister("incoming")
+    if refusals:
+        raise refusals[0]
+
+
+def literal(text: str) -> str:
+    """Return text as an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,83 @@
+"""What ingestion must know of the KPIs: which exist, their unit, grain and valid range."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from orchestration.company.loader import Company, registry_rows
+
+_SCHEMA = pa.schema(
+    [
+        ("kpi_no", pa.int32()),
+        ("kpi_id", pa.string()),
+        ("unit", pa.string()),
+        ("grain", pa.string()),
+        ("valid_min", pa.float64()),
+        ("valid_max", pa.float64()),
+        ("lifecycle", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class KpiEntry:
+    """One KPI as observations are checked against it.
+
+    Attributes:
+        kpi_id: id, in Unicode NFC.
+        unit: unit of the stored values.
+        grain: day, week, month or quarter.
+        valid_min: smallest valid value, inclusive; None: no limit.
+        valid_max: largest valid value, inclusive; None: no limit.
+        lifecycle: proposed, active, shadow or retired.
+    """
+
+    kpi_id: str
+    unit: str
+    grain: str = "day"
+    valid_min: float | None = None
+    valid_max: float | None = None
+    lifecycle: str = "active"
+
+
+@dataclass(frozen=True)
+class KpiRegistry:
+    """Every defined KPI, in the order of the ids."""
+
+    kpis: tuple[KpiEntry, ...]
+
+    @classmethod
+    def from_company(cls, company: Company) -> KpiRegistry:
+        """Make the registry of a company's KPIs, each in its last version."""
+        return cls.from_rows(registry_rows(company))
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> KpiRegistry:
+        """Make a registry of mappings with the fields of `KpiEntry`; other fields are passed over."""
+        names = KpiEntry.__dataclass_fields__
+        entries = (KpiEntry(**{name: row[name] for name in names if name in row}) for row in rows)
+        return cls(tuple(sorted(entries, key=lambda entry: entry.kpi_id)))
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, sorted."""
+        return tuple(entry.kpi_id for entry in self.kpis)
+
+    @cached_property
+    def registry_hash(self) -> str:
+        """Sha256 (hex) over everything that can change the outcome of a row."""
+        text = json.dumps([asdict(entry) for entry in self.kpis], ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """One row per KPI with `kpi_no`, its position in `kpis`, for set-based joins."""
+        rows = [{"kpi_no": number, **asdict(entry)} for number, entry in enumerate(self.kpis)]
+        return pa.Table.from_pylist(rows, schema=_SCHEMA)

@@ -1,0 +1,563 @@
+"""From records to observations and quarantine, in DuckDB: typing, checks, duplicates, and the files of a load.
+
+One pass over the records types every row and notes its first problem. Everything after that touches only the rows
+that have one. No statement loops over rows, and none holds the file in memory: DuckDB spills beyond its limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.errors import nearest
+from orchestration.ingestion import values
+from orchestration.ingestion.contracts import FeedContract
+from orchestration.ingestion.readers import RecordSet
+from orchestration.ingestion.readers.record_set import MAX_RAW_CHARACTERS, FileColumn, literal
+from orchestration.ingestion.reasons import Problem, Unreadable
+from orchestration.ingestion.registry import KpiRegistry
+
+CLOCK_TOLERANCE: Final = timedelta(days=1)
+"""By how much a time of availability may lie after the load: clocks differ, and so do notions of a day's end."""
+_SUGGESTIONS: Final = 200
+"""Unknown ids for which the nearest known one is looked up."""
+_MAX_CELL_COLUMNS: Final = 20_000
+"""KPI columns of one wide file."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of one file; `read` = `accepted` + `quarantined`.
+
+    Attributes:
+        read: records of a long file, filled cells of a wide one, broken records in both.
+        accepted: rows without a problem, identical ones included.
+        quarantined: rows kept out.
+        collapsed: accepted rows left out because an identical one is in; the lake gets accepted - collapsed.
+        absent: empty cells of a wide file.
+        by_reason: quarantined rows by reason code.
+        oldest: first period accepted.
+        newest: last period accepted.
+    """
+
+    read: int
+    accepted: int
+    quarantined: int
+    collapsed: int = 0
+    absent: int = 0
+    by_reason: Mapping[str, int] | None = None
+    oldest: date | None = None
+    newest: date | None = None
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where the rows of one load come from.
+
+    Attributes:
+        load_id: the load.
+        loaded_at: naive UTC.
+        feed: id of the feed.
+        file: name of the file.
+    """
+
+    load_id: str
+    loaded_at: datetime
+    feed: str
+    file: str
+
+    def columns(self, line: str, hashed: str) -> str:
+        """Return the lineage columns as SQL; `line` and `hashed` are SQL too."""
+        return f"""
+            {literal(self.load_id)} as load_id,
+            timestamp {literal(self.loaded_at.isoformat(sep=" "))} as loaded_at,
+            {literal(self.feed)} as source_feed,
+            {literal(self.file)} as source_file,
+            cast({line} as bigint) as source_row,
+            left(md5({hashed}), 16) as row_hash
+        """
+
+
+class Staging:
+    """The rows of one file on their way into the lake.
+
+    Args:
+        connection: in-memory connection that holds the table `registry` (see `register_registry`).
+        records: the file's records.
+        contract: the feed's contract.
+        registry: the KPIs.
+        clock: the time of the load, aware.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        records: RecordSet,
+        contract: FeedContract,
+        registry: KpiRegistry,
+        clock: datetime,
+    ) -> None:
+        self._connection = connection
+        self._records = records
+        self._contract = contract
+        self._registry = registry
+        zone = ZoneInfo(contract.time_zone) if contract.time_zone else UTC
+        self._today = clock.astimezone(zone).date().isoformat()
+        self._latest = clock + CLOCK_TOLERANCE
+        self._problems: list[Problem] = []
+
+    def run(self) -> Counts:
+        """Type and check every row, find duplicates, and fetch the text of what is kept out.
+
+        Raises:
+            Unreadable: DuckDB read another number of records than the file has.
+        """
+        total = self._records.count
+        absent = 0
+        if self._contract.layout == "wide":
+            if len(self._records.header.cells) > _MAX_CELL_COLUMNS:
+                raise Unreadable("unreadable_file", f"more than {_MAX_CELL_COLUMNS} KPI columns")
+            absent = self._stage_wide_rows()
+            total = total * len(self._records.header.cells) - absent
+        self._stage()
+        staged, wrong = self._one("select count(*), count(problem) from staged")
+        if staged != total:
+            raise Unreadable(
+                "unreadable_file",
+                f"the file holds {total} rows by our count and {staged} by the reader's; nothing of it is taken",
+            )
+        conflicting, collapsed = self._find_duplicates()
+        broken = self._records.rejects.num_rows
+        oldest, newest = self._one(
+            f"select min(period_start), max(period_start) from staged where problem is null {self._kept()}"
+        )
+        self._collect_texts(wrong + conflicting)
+        return Counts(
+            read=total + broken,
+            accepted=staged - wrong - conflicting,
+            quarantined=wrong + conflicting + broken,
+            collapsed=collapsed,
+            absent=absent,
+            by_reason=self._by_reason(conflicting),
+            oldest=oldest,
+            newest=newest,
+        )
+
+    def write_observations(self, path: Path, lineage: Lineage) -> None:
+        """Write the accepted rows, in the order of the file."""
+        hashed = """concat_ws(
+            '|', registry.kpi_id, staged.period_start, staged.value, coalesce(staged.obs_status, 'A'),
+            coalesce(cast(staged.available_at as varchar), ''), coalesce(staged.recorded_by, '')
+        )"""
+        self._connection.execute(
+            f"""
+            copy (
+                select
+                    registry.kpi_id,
+                    staged.period_start as period_start_on,
+                    staged.value,
+                    registry.unit,
+                    coalesce(staged.obs_status, 'A') as obs_status,
+                    {literal(self._contract.source_type)} as source_type,
+                    staged.recorded_by,
+                    staged.available_at,
+                    coalesce(
+                        staged.available_at, timestamp {literal(lineage.loaded_at.isoformat(sep=" "))}
+                    ) as vintage_at,
+                    {lineage.columns("staged.line", hashed)}
+                from staged
+                inner join registry on staged.kpi_no = registry.kpi_no
+                where staged.problem is null {self._kept()}
+            ) to {literal(str(path))} (format parquet, compression zstd)
+            """
+        )
+
+    def write_quarantine(self, path: Path, lineage: Lineage) -> None:
+        """Write every row that was kept out, with its reason and its text."""
+        connection = self._connection
+        connection.register("record_rejects", self._records.rejects)
+        connection.register("problem_texts", self._problem_table())
+        connection.register("cell_columns", self._cell_table())
+        connection.register("suggestions", self._suggestions())
+        try:
+            connection.execute(self._quarantine_sql(path, lineage))
+        finally:
+            for name in ("record_rejects", "problem_texts", "cell_columns", "suggestions"):
+                connection.unregister(name)
+
+    def _collect_texts(self, kept_out: int) -> None:
+        """Fetch the text of every row that is kept out. The file is not needed after this."""
+        self._connection.execute("create or replace temp table record_texts (line bigint, raw_text varchar)")
+        if kept_out:
+            wanted = """
+                select line from staged where problem is not null
+                union all
+                select staged.line
+                from staged
+                inner join duplicates on staged.rowid = duplicates.staged_row
+                where duplicates.is_conflict
+            """
+            self._records.texts(self._connection, wanted)
+
+    def _quarantine_sql(self, path: Path, lineage: Lineage) -> str:
+        conflict = "another row of the file has the same KPI, period and vintage, and another value or status"
+        return f"""
+            copy (
+                with kept_out as (
+                    select
+                        staged.line,
+                        coalesce(problem_texts.reason_code, 'duplicate_in_file') as reason_code,
+                        coalesce(
+                            problem_texts.column_name, cell_columns.column_name, {literal(self._column_of("value"))}
+                        ) as column_name,
+                        left(
+                            coalesce(staged.raw_value, cast(staged.value as varchar)), {MAX_RAW_CHARACTERS}
+                        ) as raw_value,
+                        left(record_texts.raw_text, {MAX_RAW_CHARACTERS}) as raw_text,
+                        coalesce(
+                            suggestions.message,
+                            replace(
+                                replace(problem_texts.message, '$min', coalesce(registry.valid_min::varchar, 'any')),
+                                '$max', coalesce(registry.valid_max::varchar, 'any')
+                            ),
+                            {literal(conflict)}
+                        ) as message,
+                        coalesce(registry.kpi_id, staged.kpi_text) as kpi_id
+                    from staged
+                    left join duplicates on staged.rowid = duplicates.staged_row
+                    left join problem_texts on staged.problem = problem_texts.problem
+                    left join cell_columns on staged.cell_no = cell_columns.cell_no
+                    left join registry on staged.kpi_no = registry.kpi_no
+                    left join record_texts on staged.line = record_texts.line
+                    left join suggestions
+                        on staged.kpi_text = suggestions.kpi_text and problem_texts.reason_code = 'unknown_kpi'
+                    where staged.problem is not null or duplicates.is_conflict
+                    union all
+                    select line, reason_code, null, null, raw_text, message, null
+                    from record_rejects
+                )
+                select
+                    reason_code,
+                    column_name,
+                    raw_value,
+                    raw_text,
+                    message,
+                    kpi_id,
+                    {lineage.columns("line", "coalesce(raw_text, '')")}
+                from kept_out
+                order by line, column_name
+            ) to {literal(str(path))} (format parquet, compression zstd)
+        """
+
+    def _stage(self) -> None:
+        contract, registry_join = self._contract, "left join registry on parsed.kpi_text = registry.kpi_id"
+        source, columns = self._long_source() if contract.layout == "long" else self._wide_source()
+        number = values.number(columns["value"], contract)
+        period = values.period(columns["period"], contract, self._today)
+        helpers = {"kpi_text": _id_text(columns["kpi"]), **period.helpers, **number.helpers}
+        problems = [*_kpi_problems(contract), *self._unit_problems(columns, helpers), *period.problems]
+        problems += [*number.problems, *_range_problems()]
+        available = "cast(null as timestamp)"
+        if "available_at" in columns:
+            moment = values.moment(columns["available_at"], contract, self._latest)
+            helpers |= moment.helpers
+            problems += moment.problems
+            available = moment.value
+        optional = dict.fromkeys(("obs_status", "recorded_by"), "cast(null as varchar)")
+        for name in optional:
+            if name in columns:
+                helpers[f"{name}_text"] = values.text_of(columns[name])
+                optional[name] = f"case when not {values.is_missing(f'{name}_text', contract)} then {name}_text end"
+                control = f"regexp_matches({name}_text, '[\\x00-\\x08\\x0b-\\x1f\\x7f]')"
+                problems.append(Problem(control, "bad_encoding", name, "a control character"))
+        self._problems = problems
+        cases = " ".join(f"when {problem.condition} then {number}" for number, problem in enumerate(problems, 1))
+        raw = " ".join(
+            f"when problem in ({', '.join(map(str, numbers))}) then {_raw(columns[field])}"
+            for field, numbers in self._by_field(problems).items()
+            if field in columns
+        )
+        computed = ",\n".join(f"{expression} as {name}" for name, expression in helpers.items())
+        self._connection.execute(
+            f"""
+            create or replace temp table staged as
+            with source as ({source}),
+            parsed as (select source.*, {computed} from source),
+            judged as (
+                select
+                    parsed.*,
+                    registry.kpi_no,
+                    registry.grain,
+                    case {cases} end as problem
+                from parsed
+                {registry_join}
+            )
+            select
+                line,
+                cell_no,
+                kpi_no,
+                case when kpi_no is null then kpi_text end as kpi_text,
+                case grain
+                    when 'week' then cast(date_trunc('week', period_day) as date)
+                    when 'month' then cast(date_trunc('month', period_day) as date)
+                    when 'quarter' then cast(date_trunc('quarter', period_day) as date)
+                    else period_day
+                end as period_start,
+                value,
+                {available} as available_at,
+                {optional["obs_status"]} as obs_status,
+                {optional["recorded_by"]} as recorded_by,
+                cast(problem as utinyint) as problem,
+                case {raw} end as raw_value
+            from judged
+            """
+        )
+
+    def _long_source(self) -> tuple[str, dict[str, FileColumn]]:
+        fields, columns = self._field_columns()
+        listed = ", ".join(f"{expression} as {name}" for name, expression in fields.items())
+        return f"select line, cast(null as integer) as cell_no, {listed} from {self._records.relation}", columns
+
+    def _stage_wide_rows(self) -> int:
+        """Read a wide file once into `wide_rows`; return how many of its cells are empty."""
+        fields, _ = self._field_columns()
+        cells = self._cells()
+        listed = ", ".join(f"{expression} as {name}" for name, expression in fields.items())
+        cell_list = ", ".join(f"{cell.sql} as cell_{number}" for number, cell in enumerate(cells))
+        listed = ", ".join(part for part in (listed, cell_list) if part)
+        self._connection.execute(
+            f"create or replace temp table wide_rows as select line, {listed} from {self._records.relation}"
+        )
+        listed = ", ".join(f"cell_{number}" for number in range(len(cells)))
+        empty = self._is_absent(FileColumn("cell", cells[0].kind))
+        (absent,) = self._one(
+            f"select count(*) from (select unnest([{listed}]) as cell from wide_rows) where {empty}"
+        )
+        return int(absent)
+
+    def _wide_source(self) -> tuple[str, dict[str, FileColumn]]:
+        fields, columns = self._field_columns()
+        cells = self._cells()
+        numbers = ", ".join(map(str, range(len(cells))))
+        ids = ", ".join(literal(kpi) for _, kpi in self._records.header.cells)
+        texts = ", ".join(f"cell_{number}" for number in range(len(cells)))
+        kept = "".join(f", {name}" for name in fields)
+        value = FileColumn("value_raw", cells[0].kind)
+        source = f"""
+            select * from (
+                select
+                    line,
+                    unnest([{numbers}]) as cell_no,
+                    unnest([{ids}]) as kpi_raw,
+                    unnest([{texts}]) as value_raw
+                    {kept}
+                from wide_rows
+            )
+            where not {self._is_absent(value)}
+        """
+        return source, columns | {"kpi": FileColumn("kpi_raw"), "value": value}
+
+    def _is_absent(self, cell: FileColumn) -> str:
+        return values.is_missing(values.text_of(cell), self._contract)
+
+    def _cells(self) -> list[FileColumn]:
+        """Return the KPI columns, all of one kind."""
+        cells = [self._records.columns[name] for name, _ in self._records.header.cells]
+        if len({cell.kind for cell in cells}) == 1:
+            return cells
+        # Columns of several types meet as text; typed numbers get the contract's decimal mark there.
+        mark = literal(self._contract.decimal_mark)
+        return [
+            cell if cell.kind == "text" else FileColumn(f"replace(cast({cell.sql} as varchar), '.', {mark})")
+            for cell in cells
+        ]
+
+    def _field_columns(self) -> tuple[dict[str, str], dict[str, FileColumn]]:
+        """Return what to select (name -> SQL) and how later steps reach each field."""
+        selected: dict[str, str] = {}
+        columns: dict[str, FileColumn] = {}
+        for field, name in self._records.header.fields.items():
+            column = self._records.columns[name]
+            selected[f"{field}_raw"] = column.sql
+            columns[field] = FileColumn(f"{field}_raw", column.kind)
+        for field, text in self._contract.constant().items():
+            selected[f"{field}_raw"] = literal(text)
+            columns[field] = FileColumn(f"{field}_raw")
+        return selected, columns
+
+    def _unit_problems(self, columns: Mapping[str, FileColumn], helpers: dict[str, str]) -> list[Problem]:
+        contract, problems = self._contract, []
+        if "unit" in columns:
+            helpers["unit_text"] = _id_text(columns["unit"])
+            expected = literal(contract.unit) if contract.unit else "registry.unit"
+            wanted = f"the contract's, {contract.unit}" if contract.unit else "the KPI's"
+            missing = values.is_missing("unit_text", contract)
+            problems.append(Problem(missing, "missing_value", "unit", "no unit"))
+            problems.append(Problem(f"unit_text <> {expected}", "unit_mismatch", "unit", f"the unit is not {wanted}"))
+        if contract.unit and contract.scale == 1:
+            problems.append(
+                Problem(
+                    f"registry.unit <> {literal(contract.unit)}",
+                    "unit_mismatch",
+                    "value",
+                    f"sent in {contract.unit}, and the KPI has another unit; do: declare `scale` in feeds.yml",
+                )
+            )
+        return problems
+
+    def _find_duplicates(self) -> tuple[int, int]:
+        """Fill `duplicates`; return how many rows conflict and how many are identical to one that stays."""
+        key = "kpi_no, period_start, available_at"
+        connection = self._connection
+        connection.execute(
+            "create or replace temp table duplicates (staged_row bigint, is_conflict boolean, is_surplus boolean)"
+        )
+        (found,) = self._one(
+            f"select count(*) from (select 1 from staged where problem is null group by {key} having count(*) > 1)"
+        )
+        self._has_duplicates = bool(found)
+        if not found:
+            return 0, 0
+        connection.execute(
+            f"""
+            insert into duplicates
+            with repeated as (
+                select
+                    {key},
+                    count(distinct value) > 1
+                    or count(distinct coalesce(obs_status, 'A')) > 1
+                    or count(distinct coalesce(recorded_by, '')) > 1 as is_conflict
+                from staged
+                where problem is null
+                group by {key}
+                having count(*) > 1
+            )
+            select
+                staged.rowid,
+                repeated.is_conflict,
+                row_number() over (
+                    partition by staged.kpi_no, staged.period_start, staged.available_at order by staged.rowid
+                ) > 1
+            from staged
+            inner join repeated
+                on staged.kpi_no = repeated.kpi_no
+                and staged.period_start = repeated.period_start
+                and staged.available_at is not distinct from repeated.available_at
+            where staged.problem is null
+            """
+        )
+        conflicting, collapsed = self._one(
+            "select count(*) filter (where is_conflict), count(*) filter (where is_surplus and not is_conflict)"
+            " from duplicates"
+        )
+        return conflicting, collapsed
+
+    def _kept(self) -> str:
+        """Return the condition that leaves out conflicting rows and surplus identical ones."""
+        if not self._has_duplicates:
+            return ""
+        return "and staged.rowid not in (select staged_row from duplicates where is_conflict or is_surplus)"
+
+    def _by_reason(self, conflicting: int) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        rows = self._connection.execute(
+            "select problem, count(*) from staged where problem is not null group by problem"
+        ).fetchall()
+        for problem, count in rows:
+            reason = self._problems[problem - 1].reason
+            counts[reason] = counts.get(reason, 0) + count
+        if conflicting:
+            counts["duplicate_in_file"] = conflicting
+        for entry in self._records.rejects.column("reason_code").value_counts().to_pylist():
+            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+        return dict(sorted(counts.items()))
+
+    def _by_field(self, problems: list[Problem]) -> dict[str, list[int]]:
+        fields: dict[str, list[int]] = {}
+        for number, problem in enumerate(problems, 1):
+            fields.setdefault(problem.field, []).append(number)
+        return fields
+
+    def _column_of(self, field: str) -> str:
+        """Return the column of the file that holds a field, for the quarantine."""
+        column = self._records.header.fields.get(field)
+        return column or (f"constants.{field}" if field in self._contract.constant() else field)
+
+    def _problem_table(self) -> pa.Table:
+        by_cell = {"kpi", "value"} if self._contract.layout == "wide" else set()
+        return pa.table(
+            {
+                "problem": pa.array(range(1, len(self._problems) + 1), pa.uint8()),
+                "reason_code": pa.array([problem.reason for problem in self._problems], pa.string()),
+                "column_name": pa.array(
+                    [None if one.field in by_cell else self._column_of(one.field) for one in self._problems],
+                    pa.string(),
+                ),
+                "message": pa.array([problem.message for problem in self._problems], pa.string()),
+            }
+        )
+
+    def _cell_table(self) -> pa.Table:
+        cells = self._records.header.cells
+        return pa.table(
+            {
+                "cell_no": pa.array(range(len(cells)), pa.int32()),
+                "column_name": pa.array([name for name, _ in cells], pa.string()),
+            }
+        )
+
+    def _suggestions(self) -> pa.Table:
+        """Return, for the commonest unknown ids, what was probably meant."""
+        rows = self._connection.execute(
+            "select kpi_text, count(*) as n from staged where problem is not null and kpi_text is not null "
+            f"group by kpi_text order by n desc, kpi_text limit {_SUGGESTIONS}"
+        ).fetchall()
+        found: list[dict[str, Any]] = []
+        for text, _ in rows:
+            message = "no KPI of this id is defined"
+            if not str(text).isprintable():
+                message += "; the id holds an invisible character"
+            elif close := nearest(str(text), self._registry.ids):
+                message += f"; did the source mean {close}?"
+            found.append({"kpi_text": text, "message": message})
+        return pa.Table.from_pylist(found, schema=pa.schema([("kpi_text", pa.string()), ("message", pa.string())]))
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        row = self._connection.execute(sql).fetchone()
+        assert row is not None  # every statement here is an aggregate
+        return row
+
+
+def register_registry(connection: duckdb.DuckDBPyConnection, registry: KpiRegistry) -> None:
+    """Put the KPIs into the connection as the table `registry`."""
+    connection.register("registry_arrow", registry.table)
+    connection.execute("create or replace temp table registry as select * from registry_arrow")
+    connection.unregister("registry_arrow")
+
+
+def _kpi_problems(contract: FeedContract) -> list[Problem]:
+    return [
+        Problem(values.is_missing("kpi_text", contract), "missing_value", "kpi", "no KPI id"),
+        Problem("registry.kpi_no is null", "unknown_kpi", "kpi", "no KPI of this id is defined"),
+        Problem("registry.lifecycle = 'retired'", "retired_kpi", "kpi", "the KPI is retired"),
+    ]
+
+
+def _range_problems() -> list[Problem]:
+    message = "outside the KPI's valid range, $min to $max"
+    return [Problem("value < registry.valid_min or value > registry.valid_max", "out_of_range", "value", message)]
+
+
+def _id_text(column: FileColumn) -> str:
+    return f"nfc_normalize({values.text_of(column)})"
+
+
+def _raw(column: FileColumn) -> str:
+    return column.sql if column.kind == "text" else f"cast({column.sql} as varchar)"

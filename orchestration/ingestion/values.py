@@ -1,0 +1,359 @@
+"""From what a file holds to numbers, periods and times: SQL expressions, and how each can fail.
+
+Nothing is guessed. A text is a number, a date or a time by the contract's own marks, format and zone, or it is a
+problem with a reason code. Typed columns (Parquet) are taken as they are, and checked for what their type allows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from orchestration.ingestion.contracts import FeedContract
+from orchestration.ingestion.readers.record_set import FileColumn, literal
+from orchestration.ingestion.reasons import Problem
+
+LARGEST_EXACT: Final = 2**53
+"""Beyond it a double no longer holds every integer."""
+FIRST_DAY: Final = "1900-01-01"
+
+_DATE_PATTERNS: Final = {
+    "Y": r"\d{1,4}",
+    "y": r"\d{2}",
+    "G": r"\d{1,4}",
+    "m": r"\d{1,2}",
+    "d": r"\d{1,2}",
+    "e": r"\s?\d{1,2}",
+    "j": r"\d{1,3}",
+    "V": r"\d{1,2}",
+    "u": r"[0-9]",
+    "b": r"[A-Za-z]{3}",
+    "B": r"[A-Za-z]{3,9}",
+    "a": r"[A-Za-z]{3}",
+    "H": r"\d{1,2}",
+    "I": r"\d{1,2}",
+    "M": r"\d{1,2}",
+    "S": r"\d{1,2}",
+    "f": r"\d{1,9}",
+    "p": r"[AaPp][Mm]",
+    "z": r"(?:Z|[+-]\d{2}(?::?\d{2})?)",
+    "T": r"\d{1,2}:\d{1,2}:\d{1,2}",
+    "%": "%",
+}
+_ISO_LOCAL: Final = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?"
+_ISO_OFFSET: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)"
+_NUMBER_KINDS: Final = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """How one field is read.
+
+    Attributes:
+        helpers: column name -> SQL over the record's raw fields; computed once per row before the rest.
+        value: SQL over the helpers: the field's value, null where it has a problem.
+        problems: how it can fail, in the order to check.
+    """
+
+    helpers: dict[str, str]
+    value: str
+    problems: tuple[Problem, ...]
+
+
+def text_of(column: FileColumn) -> str:
+    """Return a field as trimmed text."""
+    return f"trim({column.sql})" if column.kind == "text" else f"cast({column.sql} as varchar)"
+
+
+def is_missing(text: str, contract: FeedContract) -> str:
+    """Return the SQL that tells whether a trimmed text means no value."""
+    tokens = ", ".join(literal(token) for token in contract.null_tokens)
+    return f"({text} is null or {text} in ({tokens}))" if tokens else f"({text} is null)"
+
+
+def number(column: FileColumn, contract: FeedContract) -> Parsed:
+    """Read a value, and convert it to the KPI's unit by the contract's scale."""
+    if column.kind == "text":
+        helpers, exact_text = _number_of_text(column, contract)
+    elif any(kind in column.kind for kind in _NUMBER_KINDS):
+        helpers = {"value_text": f"cast({column.sql} as varchar)", "value_sent": f"cast({column.sql} as double)"}
+        exact_text = None
+    else:
+        helpers = {"value_text": f"cast({column.sql} as varchar)", "value_sent": "cast(null as double)"}
+        exact_text = None
+    helpers["value"] = _scaled("value_sent", exact_text, contract.scale)
+    marks = f"decimal mark {contract.decimal_mark!r}"
+    marks += f", thousands mark {contract.thousands_mark!r}" if contract.thousands_mark else ", no thousands mark"
+    problems = (
+        Problem(is_missing("value_text", contract), "missing_value", "value", "no value"),
+        Problem("value_sent is null", "not_a_number", "value", f"expected a number ({marks})"),
+        Problem("not isfinite(value_sent)", "not_finite", "value", "expected a finite number"),
+        Problem(
+            # 2^53 + 1 arrives as 2^53: only the text tells them apart.
+            f"abs(value_sent) >= {LARGEST_EXACT}"
+            f" and not regexp_full_match(value_text, '[+-]?0*{LARGEST_EXACT}(\\.0*)?')",
+            "out_of_range",
+            "value",
+            "beyond 2^53 a double does not hold every integer: the number would be rounded",
+        ),
+        Problem(
+            "value_sent = 0 and regexp_matches(value_text, '^[^eE]*[1-9]')",
+            "out_of_range",
+            "value",
+            "closer to zero than a double can be",
+        ),
+        Problem("not isfinite(value)", "not_finite", "value", "not finite once converted to the KPI's unit"),
+    )
+    return Parsed(helpers, "value", problems)
+
+
+def _number_of_text(column: FileColumn, contract: FeedContract) -> tuple[dict[str, str], str | None]:
+    helpers = {"value_text": f"trim({column.sql})"}
+    plain = "value_text"
+    if contract.unit in ("percent", "%"):
+        plain = "rtrim(case when suffix(value_text, '%') then left(value_text, -1) else value_text end)"
+    decimal, thousands = re.escape(contract.decimal_mark), contract.thousands_mark
+    if contract.decimal_mark == "." and thousands is None:
+        # Beyond plain numbers the cast takes only underscores (1_000), which no file means.
+        helpers["number_text"] = plain
+        valid = "not contains(number_text, '_')"
+    else:
+        groups = f"\\d{{1,3}}(?:{re.escape(thousands)}\\d{{3}})+|" if thousands else ""
+        form = f"[+-]?(?:(?:{groups}\\d+)(?:{decimal}\\d*)?|{decimal}\\d+)(?:[eE][+-]?\\d+)?"
+        inner = f"replace({plain}, {literal(thousands)}, '')" if thousands else plain
+        helpers["number_text"] = (
+            f"case when regexp_full_match({plain}, {literal(form)})"
+            f" then replace({inner}, {literal(contract.decimal_mark)}, '.') end"
+        )
+        valid = "true"
+    helpers["value_sent"] = f"case when {valid} then try_cast(number_text as double) end"
+    return helpers, "number_text"
+
+
+def _scaled(sent: str, text: str | None, scale: float) -> str:
+    """Return the value times the scale, rounded once: a power of ten only moves the decimal point of the text."""
+    if scale == 1:
+        return sent
+    _, digits, exponent = Decimal(str(scale)).normalize().as_tuple()
+    if digits == (1,) and scale > 0 and isinstance(exponent, int):
+        divided = f"{sent} / 1e{-exponent}" if exponent < 0 else f"{sent} * 1e{exponent}"
+        if text is None:
+            return divided
+        moved = f"try_cast({text} || 'e{exponent}' as double)"
+        # A text that has an exponent already gets the sum of both.
+        mantissa, power = (f"split_part(lower({text}), 'e', {part})" for part in (1, 2))
+        summed = f"try_cast({mantissa} || 'e' || (try_cast({power} as integer) + {exponent}) as double)"
+        exact = f"coalesce({moved}, {summed}, {divided})"
+        return f"case when {sent} is null or not isfinite({sent}) then {sent} else {exact} end"
+    return f"{sent} * {scale!r}"
+
+
+def period(column: FileColumn, contract: FeedContract, today: str) -> Parsed:
+    """Read the day that tells the period.
+
+    Args:
+        column: the field.
+        contract: the feed's contract.
+        today: the day of the load, ISO 8601; a later period is from the future.
+    """
+    helpers = {"period_text": text_of(column)}
+    shape = "false"
+    kind = column.kind
+    if kind == "text" or (kind.endswith("INT") or kind == "INTEGER"):
+        expression, shape = _date_of_text("period_text", contract.date_format)
+        helpers["period_day"] = expression
+    elif kind == "DATE":
+        helpers["period_day"] = column.sql
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        helpers["period_day"] = f"cast(timezone({literal(contract.time_zone or 'UTC')}, {column.sql}) as date)"
+    elif kind.startswith("TIMESTAMP"):
+        helpers["period_day"] = f"cast({column.sql} as date)"
+    else:
+        helpers["period_day"] = "cast(null as date)"
+    expected = f"expected a date of the form {contract.date_format}"
+    problems = (
+        Problem(is_missing("period_text", contract), "missing_value", "period", "no period"),
+        Problem(f"period_day is null and {shape}", "impossible_date", "period", "a date that no calendar has"),
+        Problem("period_day is null or not isfinite(period_day)", "not_a_date", "period", expected),
+        # strptime takes 'epoch' and 'infinity' for days, whatever the format.
+        Problem(
+            f"period_day = date '{FIRST_DAY}' and regexp_matches(period_text, '(?i)epoch|infinity')",
+            "not_a_date",
+            "period",
+            expected,
+        ),
+        Problem(f"period_day < date '{FIRST_DAY}'", "impossible_date", "period", f"a day before {FIRST_DAY}"),
+        Problem(f"period_day > date '{today}'", "future_period", "period", f"the period begins after {today}"),
+    )
+    return Parsed(helpers, "period_day", problems)
+
+
+def _date_of_text(text: str, date_format: str) -> tuple[str, str]:
+    """Return the SQL of the day, and the SQL that tells whether a text has the form of one."""
+    if date_format == "quarter":
+        form = r"(\d{4})-?[Qq]([1-4])"
+        year, quarter = (f"try_cast(regexp_extract({text}, '^{form}$', {group}) as integer)" for group in (1, 2))
+        day = f"case when regexp_full_match({text}, '{form}') then make_date({year}, {quarter} * 3 - 2, 1) end"
+        return day, f"regexp_full_match({text}, '\\d{{4}}-?[Qq]\\d')"
+    if date_format == "iso_week":
+        form = r"(\d{4})-?[Ww](\d{2})"
+        monday = f"regexp_replace({text}, '^{form}$', '\\1-W\\2-1')"
+        parsed = f"try_strptime({monday}, '%G-W%V-%u')"
+        # Week 53 of a year that has 52 comes back as week 1 of the next.
+        day = (
+            f"case when regexp_full_match({text}, '{form}') and strftime({parsed}, '%G-W%V-%u') = {monday}"
+            f" then cast({parsed} as date) end"
+        )
+        return day, f"regexp_full_match({text}, '{form}')"
+    shape = f"regexp_full_match({text}, {literal(_form(date_format))})"
+    return f"cast(try_strptime({text}, {literal(date_format)}) as date)", shape
+
+
+def _form(strptime_format: str) -> str:
+    """Return the regular expression of texts that have the form of a strptime format."""
+    form = ""
+    position = 0
+    while position < len(strptime_format):
+        sign = strptime_format[position]
+        if sign == "%":
+            position += 2 if strptime_format[position + 1 : position + 2] == "-" else 1
+            form += _DATE_PATTERNS.get(strptime_format[position], r"\S+")
+        else:
+            form += re.escape(sign)
+        position += 1
+    return form
+
+
+def moment(column: FileColumn, contract: FeedContract, latest: datetime) -> Parsed:
+    """Read the time at which the source had the value, as naive UTC.
+
+    Args:
+        column: the field.
+        contract: the feed's contract.
+        latest: aware; a later time is from the future.
+    """
+    text = "available_text"
+    helpers = {text: text_of(column)}
+    local = is_form = "false"
+    if column.kind == "text":
+        local, is_form = _moment_of_text(helpers, text, contract.timestamp_format)
+    elif column.kind == "TIMESTAMP WITH TIME ZONE":
+        helpers["available_stated"] = f"cast({column.sql} as timestamp)"
+        helpers["available_local"] = "cast(null as timestamp)"
+    elif column.kind.startswith("TIMESTAMP") or column.kind == "DATE":
+        helpers["available_stated"] = "cast(null as timestamp)"
+        helpers["available_local"] = f"cast({column.sql} as timestamp)"
+        local = "true"
+    else:
+        helpers["available_stated"] = helpers["available_local"] = "cast(null as timestamp)"
+    form = contract.timestamp_format or "ISO 8601, as 2026-01-31T06:00:00Z"
+    limit = latest.astimezone(UTC).replace(tzinfo=None)
+    problems = [
+        Problem(is_missing(text, contract), "missing_value", "available_at", "no time of availability"),
+        Problem(
+            f"available_stated is null and available_local is null and {is_form}",
+            "impossible_date",
+            "available_at",
+            "a time that no calendar or clock has",
+        ),
+        Problem(
+            "coalesce(available_stated, available_local) is null"
+            " or not isfinite(coalesce(available_stated, available_local))",
+            "not_a_date",
+            "available_at",
+            f"expected a time of the form {form}",
+        ),
+    ]
+    is_local = "available_stated is null"
+    zone = contract.time_zone
+    if zone is None:
+        helpers["available_at"] = "available_stated"
+        message = "no offset, and the contract declares no time_zone"
+        problems.append(Problem(is_local, "ambiguous_local_time", "available_at", message))
+    elif local == "false" or _offsets(zone) == frozenset():
+        shift = _fixed_offset(zone)
+        seconds = int(shift.total_seconds())
+        helpers["available_at"] = f"coalesce(available_stated, available_local - interval ({seconds}) second)"
+    else:
+        name = literal(zone)
+        helpers["available_zoned"] = f"timezone({name}, available_local)"
+        helpers["available_at"] = "coalesce(available_stated, cast(available_zoned as timestamp))"
+        twice = " or ".join(
+            f"timezone({name}, available_zoned {sign} interval ({seconds}) second) = available_local"
+            for seconds in sorted(_offsets(zone))
+            for sign in "+-"
+        )
+        problems += [
+            Problem(
+                f"{is_local} and timezone({name}, available_zoned) <> available_local",
+                "nonexistent_local_time",
+                "available_at",
+                f"clocks in {zone} skip this time",
+            ),
+            Problem(
+                f"{is_local} and ({twice})",
+                "ambiguous_local_time",
+                "available_at",
+                f"clocks in {zone} show this time twice; send it with its offset",
+            ),
+        ]
+    problems += [
+        Problem(
+            f"available_at < timestamp '{FIRST_DAY}'", "impossible_date", "available_at", f"a time before {FIRST_DAY}"
+        ),
+        Problem(
+            f"available_at > timestamp '{limit.isoformat(sep=' ')}'",
+            "future_period",
+            "available_at",
+            f"later than the load: {limit.isoformat(sep=' ', timespec='minutes')} UTC",
+        ),
+    ]
+    return Parsed(helpers, "available_at", tuple(problems))
+
+
+def _moment_of_text(helpers: dict[str, str], text: str, timestamp_format: str | None) -> tuple[str, str]:
+    """Add the helpers of a time written as text; return whether it can be local, and whether it has the form of one."""
+    if timestamp_format is not None:
+        parsed = f"try_strptime({text}, {literal(timestamp_format)})"
+        form = literal(_form(timestamp_format))
+        # 'epoch' and 'infinity' pass strptime in every format.
+        guarded = f"case when not regexp_matches({text}, '(?i)epoch|infinity') then cast({parsed} as timestamp) end"
+        has_offset = "%z" in timestamp_format
+        helpers["available_stated"] = guarded if has_offset else "cast(null as timestamp)"
+        helpers["available_local"] = "cast(null as timestamp)" if has_offset else guarded
+        return ("false" if has_offset else "true"), f"regexp_full_match({text}, {form})"
+    # A cast to TIMESTAMP drops an offset without a word; only one to TIMESTAMPTZ applies it.
+    helpers["available_stated"] = (
+        f"case when regexp_full_match({text}, '{_ISO_OFFSET}') then cast(try_cast(replace({text}, ',', '.')"
+        " as timestamptz) as timestamp) end"
+    )
+    helpers["available_local"] = (
+        f"case when available_stated is null and regexp_full_match({text}, '{_ISO_LOCAL}')"
+        f" then try_cast(replace({text}, ',', '.') as timestamp) end"
+    )
+    return "true", f"(regexp_full_match({text}, '{_ISO_OFFSET}') or regexp_full_match({text}, '{_ISO_LOCAL}'))"
+
+
+@lru_cache(maxsize=64)
+def _offsets(zone: str) -> frozenset[int]:
+    """Return by how many seconds a zone's clock was ever set back or forth, between 1950 and 2050."""
+    clock = ZoneInfo(zone)
+    changes = set()
+    day = datetime(1950, 1, 1, tzinfo=UTC)
+    before = day.astimezone(clock).utcoffset()
+    while day.year < 2050:
+        day += timedelta(days=7)
+        now = day.astimezone(clock).utcoffset()
+        if now != before and now is not None and before is not None:
+            changes.add(abs(int((now - before).total_seconds())))
+        before = now
+    return frozenset(changes)
+
+
+def _fixed_offset(zone: str) -> timedelta:
+    return datetime(2000, 1, 1, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
