@@ -1,0 +1,171 @@
+{%- set in_time = "used.period_start_on >= used.starts_on" -%}
+{%- set so_far -%}
+over (
+            partition by used.key_result_kpi_interval_key order by used.period_start_on
+            rows between unbounded preceding and current row
+        )
+{%- endset -%}
+
+-- What is known of a link changes only when a period ends, so that this grows with observations and not with days.
+with intervals as (
+    select * from {{ ref("int_key_result_kpi__intervals") }}
+),
+
+observations as (
+    select * from {{ ref("int_kpi_observation__current") }}
+),
+
+-- From the value that stands when the key result starts to the last of the interval.
+used as (
+    select
+        intervals.key_result_kpi_interval_key,
+        intervals.kpi_id,
+        intervals.grain,
+        intervals.link_type,
+        intervals.measured_as,
+        intervals.trailing_periods,
+        intervals.direction,
+        intervals.target,
+        intervals.lower_limit,
+        intervals.upper_limit,
+        intervals.locked_direction,
+        intervals.locked_target,
+        intervals.locked_lower_limit,
+        intervals.locked_upper_limit,
+        intervals.starts_on,
+        intervals.first_day,
+        intervals.end_day,
+        observations.kpi_observation_key,
+        observations.value,
+        observations.period_start_on,
+        observations.period_end_on,
+        observations.next_period_end_on,
+        observations.vintage_at
+    from intervals
+    inner join observations
+        on
+            intervals.kpi_id = observations.kpi_id
+            and observations.period_end_on < intervals.end_day
+            and observations.next_period_end_on > intervals.starts_on
+),
+
+running as (
+    select
+        used.*,
+        sum(case when {{ in_time }} then used.value end) {{ so_far }} as sum_to_date,
+        count(case when {{ in_time }} then 1 end) {{ so_far }} as periods_to_date,
+        count(
+            case
+                when
+                    {{ in_time }}
+                    and {{ meets_limits(
+                        "used.direction", "used.value", "used.lower_limit", "used.upper_limit", "used.target"
+                    ) }}
+                    then 1
+            end
+        ) {{ so_far }} as periods_met,
+        count(
+            case
+                when
+                    {{ in_time }}
+                    and {{ meets_limits(
+                        "used.locked_direction", "used.value", "used.locked_lower_limit", "used.locked_upper_limit",
+                        "used.locked_target"
+                    ) }}
+                    then 1
+            end
+        ) {{ so_far }} as periods_met_locked
+    from used
+),
+
+standing as (
+    select * from running
+    where next_period_end_on > first_day
+),
+
+trailing_means as (
+    select
+        standing.key_result_kpi_interval_key,
+        standing.period_start_on,
+        avg(observations.value) as trailing_mean
+    from standing
+    inner join observations
+        on
+            standing.kpi_id = observations.kpi_id
+            and observations.period_start_on <= standing.period_start_on
+            and observations.period_start_on > {{ periods_before("standing.grain", "standing.period_start_on", "standing.trailing_periods") }}
+    where standing.measured_as = 'trailing_mean' and standing.link_type = 'measures'
+    group by standing.key_result_kpi_interval_key, standing.period_start_on
+),
+
+with_data as (
+    select
+        standing.key_result_kpi_interval_key,
+        standing.kpi_observation_key,
+        standing.value as kpi_value,
+        case
+            when standing.link_type <> 'measures' then null
+            when standing.measured_as = 'sum_to_date' then standing.sum_to_date
+            when standing.measured_as = 'mean_to_date' then standing.sum_to_date / nullif(standing.periods_to_date, 0)
+            when standing.measured_as = 'trailing_mean' then trailing_means.trailing_mean
+            else standing.value
+        end as measured_value,
+        standing.periods_met,
+        standing.periods_met_locked,
+        standing.period_start_on,
+        standing.period_end_on,
+        standing.vintage_at,
+        greatest(standing.first_day, standing.period_end_on) as first_day,
+        least(standing.end_day, standing.next_period_end_on) as end_day
+    from standing
+    left join trailing_means
+        on
+            standing.key_result_kpi_interval_key = trailing_means.key_result_kpi_interval_key
+            and standing.period_start_on = trailing_means.period_start_on
+),
+
+first_data as (
+    select
+        key_result_kpi_interval_key,
+        min(first_day) as first_day
+    from with_data
+    group by key_result_kpi_interval_key
+),
+
+without_data as (
+    select
+        intervals.key_result_kpi_interval_key,
+        intervals.first_day,
+        coalesce(first_data.first_day, intervals.end_day) as end_day
+    from intervals
+    left join first_data on intervals.key_result_kpi_interval_key = first_data.key_result_kpi_interval_key
+    where first_data.first_day is null or first_data.first_day > intervals.first_day
+)
+
+select
+    key_result_kpi_interval_key,
+    kpi_observation_key,
+    kpi_value,
+    measured_value,
+    periods_met,
+    periods_met_locked,
+    period_start_on,
+    period_end_on,
+    vintage_at,
+    first_day,
+    end_day
+from with_data
+union all
+select
+    key_result_kpi_interval_key,
+    cast(null as {{ dbt.type_string() }}) as kpi_observation_key,
+    cast(null as double) as kpi_value,
+    cast(null as double) as measured_value,
+    0 as periods_met,
+    0 as periods_met_locked,
+    cast(null as date) as period_start_on,
+    cast(null as date) as period_end_on,
+    cast(null as timestamp) as vintage_at,
+    first_day,
+    end_day
+from without_data

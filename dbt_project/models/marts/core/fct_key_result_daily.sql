@@ -1,0 +1,138 @@
+{#- Of several reasons, the first of these is the key result's. -#}
+{%- set reasons = [
+    "unknown_kpi", "no_target", "no_baseline", "no_limit", "degenerate_range", "no_data", "stale", "no_due_period",
+    "not_measured_by_this_link", "unknown_status_rule",
+] -%}
+
+with links as (
+    select
+        as_of,
+        key_result_id,
+        -- A key result with one unknown part is unknown, never the mean of the rest.
+        case when count(progress_raw) = count(*) then sum(contribution) end as progress_raw,
+        case
+            when count(attainment_vs_locked) = count(*) then sum(weight_share * attainment_vs_locked)
+        end as attainment_vs_locked,
+        case when count(*) = 1 then max(measured_value) end as measured_value,
+        count(*) as measures_count,
+        max(data_age_days) as data_age_days,
+        max(case when is_weight_assumed then 1 else 0 end) as is_weight_assumed,
+        case
+            {% for reason in reasons -%}
+            when count(case when null_reason = '{{ reason }}' then 1 end) > 0 then '{{ reason }}'
+            {% endfor -%}
+        end as null_reason
+    from {{ ref("fct_key_result_kpi") }}
+    where link_type = 'measures'
+    group by as_of, key_result_id
+),
+
+main_links as (
+    select
+        key_result_interval_key,
+        max(case when is_main then kpi_id end) as main_kpi_id,
+        max(case when is_main then link_type end) as main_kpi_link_type,
+        count(*) as kpi_count
+    from {{ ref("int_key_result__links") }}
+    group by key_result_interval_key
+),
+
+milestones as (
+    select
+        days.key_result_id,
+        days.day,
+        sum(coalesce(milestones.weight, 0)) as weight,
+        sum(case when milestones.completed_on <= days.day then coalesce(milestones.weight, 0) else 0 end) as weight_done,
+        count(*) as milestone_count,
+        count(case when milestones.completed_on <= days.day then 1 end) as milestones_done
+    from {{ ref("int_key_result__days") }} as days
+    inner join {{ ref("int_key_result__intervals") }} as intervals
+        on days.key_result_interval_key = intervals.key_result_interval_key
+    inner join {{ ref("stg_lake__key_result_milestones") }} as milestones
+        on intervals.record_key = milestones.record_key
+    where intervals.direction = 'milestone'
+    group by days.key_result_id, days.day
+),
+
+rolled_up as (
+    select
+        days.day as as_of,
+        days.key_result_id,
+        intervals.key_result_key,
+        intervals.cycle_id,
+        intervals.objective_id,
+        intervals.champion_id,
+        intervals.org_unit_id,
+        intervals.direction,
+        intervals.due_on,
+        intervals.status_rule_id,
+        intervals.status_rule_version,
+        intervals.status_family,
+        intervals.on_track_limit,
+        intervals.at_risk_limit,
+        main_links.main_kpi_id,
+        main_links.main_kpi_link_type,
+        coalesce(main_links.kpi_count, 0) as kpi_count,
+        coalesce(links.measures_count, 0) as measures_count,
+        case when intervals.direction <> 'milestone' then links.measured_value end as measured_value,
+        case
+            when intervals.direction <> 'milestone' then links.progress_raw
+            when milestones.weight > 0 then milestones.weight_done / milestones.weight
+            else cast(milestones.milestones_done as double) / nullif(milestones.milestone_count, 0)
+        end as progress_raw,
+        case
+            when intervals.direction <> 'milestone' then links.attainment_vs_locked
+            when milestones.weight > 0 then milestones.weight_done / milestones.weight
+            else cast(milestones.milestones_done as double) / nullif(milestones.milestone_count, 0)
+        end as attainment_vs_locked,
+        case
+            when intervals.direction = 'milestone' and milestones.milestone_count is null then 'no_milestones'
+            when intervals.direction <> 'milestone' and links.measures_count is null then 'no_kpi'
+            when intervals.direction <> 'milestone' then links.null_reason
+        end as progress_null_reason,
+        days.expected_progress,
+        links.data_age_days,
+        coalesce(links.is_weight_assumed, 0) = 1
+        or coalesce(intervals.direction = 'milestone' and not milestones.weight > 0, false) as is_weight_assumed,
+        days.is_latest
+    from {{ ref("int_key_result__days") }} as days
+    inner join {{ ref("int_key_result__intervals") }} as intervals
+        on days.key_result_interval_key = intervals.key_result_interval_key
+    left join links on days.key_result_id = links.key_result_id and days.day = links.as_of
+    left join main_links on days.key_result_interval_key = main_links.key_result_interval_key
+    left join milestones on days.key_result_id = milestones.key_result_id and days.day = milestones.day
+)
+
+select
+    {{ row_key(["as_of", "key_result_id"]) }} as key_result_day_key,
+    as_of,
+    key_result_id,
+    key_result_key,
+    cycle_id,
+    objective_id,
+    champion_id,
+    org_unit_id,
+    main_kpi_id,
+    main_kpi_link_type,
+    {{ status(
+        "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
+        "at_risk_limit"
+    ) }} as status,
+    status_rule_id,
+    case
+        when progress_null_reason is null and status_family is null then 'unknown_status_rule'
+        else progress_null_reason
+    end as null_reason,
+    measured_value,
+    progress_raw,
+    {{ clamped("progress_raw") }} as progress,
+    expected_progress,
+    attainment_vs_locked,
+    progress_raw as attainment_vs_current,
+    cast(kpi_count as int) as kpi_count,
+    cast(measures_count as int) as measures_count,
+    data_age_days,
+    status_rule_version,
+    is_weight_assumed,
+    is_latest
+from rolled_up

@@ -1,0 +1,20 @@
+select
+    kpi_observation_key,
+    kpi_id,
+    unit,
+    obs_status,
+    source_type,
+    source_feed,
+    source_file,
+    load_id,
+    value,
+    restates_value,
+    {{ days_between("period_end_on", "cast(vintage_at as date)") }} as data_latency_days,
+    source_row,
+    is_current,
+    period_start_on,
+    period_end_on,
+    vintage_at,
+    available_at,
+    loaded_at
+from {{ ref("int_kpi_observation__vintages") }}

@@ -1,0 +1,16 @@
+select
+    record_key,
+    effective_from,
+    is_deleted,
+    escalation_id,
+    state,
+    by_id,
+    "on" as acted_on,
+    next_action,
+    comment,
+    load_id,
+    loaded_at,
+    source_file,
+    source_row
+from {{ source("raw", "definitions_escalations") }}
+where {{ is_committed() }}

@@ -1,0 +1,14 @@
+select
+    reason_code,
+    column_name,
+    raw_value,
+    raw_text,
+    message,
+    kpi_id,
+    load_id,
+    loaded_at,
+    source_feed,
+    source_file,
+    source_row
+from {{ source("raw", "quarantine") }}
+where {{ is_committed() }}
