@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.audit.small_company import failing
+
+
+def test_map_01_names_a_key_result_that_no_kpi_measures(company, audit):
+    company.run("delete from marts.bridge_key_result_kpi where key_result_id = 'kr_latency' and link_type = 'measures'")
+
+    report = audit()
+
+    assert failing(report) == {"MAP-01": {"kr_latency"}}
+    assert report.failures[0].detail == "no KPI measures it"
+
+
+def test_map_01_names_a_milestone_that_touches_no_kpi(company, audit):
+    company.run("delete from marts.bridge_key_result_kpi where key_result_id = 'kr_portal'")
+
+    assert failing(audit()) == {"MAP-01": {"kr_portal"}}
+
+
+def test_map_01_does_not_count_a_link_of_an_older_version(company, audit):
+    company.run("update marts.bridge_key_result_kpi set is_current = false where key_result_id = 'kr_errors'")
+
+    assert failing(audit()) == {"MAP-01": {"kr_errors"}}
+
+
+def test_map_01_passes_a_draft_and_a_milestone_with_only_a_guardrail(company, audit):
+    company.add_key_result("kr_idea", state="draft")
+    company.run("update marts.bridge_key_result_kpi set link_type = 'guardrail' where key_result_id = 'kr_portal'")
+
+    assert failing(audit()) == {}
+
+
+def test_map_03_names_every_dangling_reference_of_a_subject(company, audit):
+    for reference, type_, target in (("links.kpi", "kpi", "latencyy"), ("champion", "person", "karl")):
+        company.add(
+            "intermediate.int_definitions__references",
+            subject_type="key_result",
+            subject_id="kr_latency",
+            reference=reference,
+            referenced_type=type_,
+            referenced_id=target,
+            is_resolved=False,
+            source_file="okrs/2026-Q1/ops.yml",
+            source_row=12,
+        )
+
+    report = audit()
+
+    assert failing(report) == {"MAP-03": {"kr_latency"}}
+    assert report.failures[0].detail == (
+        "`champion` names the person karl, which does not exist; `links.kpi` names the kpi latencyy, which does not exist"
+    )
+    assert (report.failures[0].source_file, report.failures[0].source_row) == ("okrs/2026-Q1/ops.yml", 12)
+
+
+def test_map_03_takes_an_unanswered_question_for_a_no(company, audit):
+    company.run("update intermediate.int_definitions__references set is_resolved = null")
+
+    assert failing(audit()) == {"MAP-03": {"kr_latency"}}
+
+
+@pytest.mark.parametrize(
+    ("weights", "detail"),
+    [
+        ((0.9,), "the weights of its measuring KPIs sum to 0.9, expected 1"),
+        ((0.5, 0.4), "the weights of its measuring KPIs sum to 0.9, expected 1"),
+        ((1.5, -0.5), "a measuring KPI has the weight -0.5, expected more than 0"),
+        ((1.0, 0.0), "a measuring KPI has the weight 0.0, expected more than 0"),
+        ((1.0, None), "1 of its measuring KPIs have no weight, the others do"),
+        ((float("nan"), 1.0), "the weights of its measuring KPIs sum to nan, expected 1"),
+    ],
+)
+def test_map_04_names_weights_that_do_not_add_up(company, audit, weights, detail):
+    company.run("delete from marts.bridge_key_result_kpi where key_result_id = 'kr_latency'")
+    for kpi_id, weight in zip(("latency", "errors"), weights, strict=False):
+        company.add_link("kr_latency", kpi_id, "measures", weight=weight)
+
+    report = audit()
+
+    assert failing(report) == {"MAP-04": {"kr_latency"}}
+    assert report.failures[0].detail == detail
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (0.7, 0.3), (1 / 3, 1 / 3, 1 / 3), (0.1, 0.2, 0.7), (None, None)])
+def test_map_04_passes_weights_that_do(company, audit, weights):
+    company.run("delete from marts.bridge_key_result_kpi where key_result_id = 'kr_latency'")
+    for kpi_id, weight in zip(("latency", "errors", "backlog"), weights, strict=False):
+        company.add_link("kr_latency", kpi_id, "measures", weight=weight)
+
+    assert failing(audit()) == {}
+
+
+def test_map_04_names_a_key_result_in_another_unit_than_its_kpi(company, audit):
+    company.run("update marts.dim_key_result set unit = 'hours' where key_result_id = 'kr_errors'")
+
+    report = audit()
+
+    assert failing(report) == {"MAP-04": {"kr_errors"}}
+    assert report.failures[0].detail == "it counts in hours, its KPI errors in minutes"
+
+
+def test_map_04_passes_a_guardrail_in_another_unit_and_a_key_result_that_takes_its_kpis_unit(company, audit):
+    company.add_kpi("cost", unit="USD")
+    company.add_link("kr_errors", "cost", "guardrail")
+    company.run("update marts.dim_key_result set unit = null where key_result_id = 'kr_errors'")
+    company.load([{"kpi_id": "cost", "day": day, "value": 1.0} for day in company.days(10)], content="cost")
+
+    assert failing(audit()) == {}
+
+
+def test_map_04_names_a_key_result_whose_kpis_disagree(company, audit):
+    company.run(
+        """
+        update marts.dim_key_result set unit = null where key_result_id = 'kr_latency';
+        update marts.dim_kpi set unit = 'hours' where kpi_id = 'errors';
+        update marts.bridge_key_result_kpi set link_type = 'measures', weight = 0.5
+        where key_result_id = 'kr_latency' and kpi_id = 'errors';
+        update marts.bridge_key_result_kpi set weight = 0.5 where key_result_id = 'kr_latency';
+        update marts.dim_key_result set unit = 'hours' where key_result_id = 'kr_errors'
+        """
+    )
+
+    assert failing(audit()) == {"MAP-04": {"kr_latency"}}

@@ -1,0 +1,143 @@
+"""The rules that are put to the reports, just before they are published."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.audit.small_company import failing
+
+
+@pytest.fixture
+def reported(audit):
+    """Audit the marts, then the reports."""
+
+    def run():
+        audit("marts")
+        return audit("reports")
+
+    return run
+
+
+def test_every_rule_holds_in_the_reports_of_the_small_company(reported):
+    report = reported()
+
+    assert {outcome.rule_id: outcome.outcome for outcome in report.outcomes} == {
+        "DAT-02": "passed",
+        "DAT-06": "passed",
+        "RPT-01": "excluded",
+        "RPT-02": "passed",
+        "RPT-03": "excluded",
+    }
+
+
+@pytest.mark.parametrize("table", ["rpt_okr_scorecard", "rpt_key_result_kpi"])
+def test_dat_02_names_a_report_with_a_doubled_row(company, reported, table):
+    company.run(f"insert into reports.{table} select * from reports.{table} order by key_result_id limit 1")
+
+    assert failing(reported())["DAT-02"] == {f"reports.{table}"}
+
+
+def test_rpt_02_names_a_key_result_that_fell_out(company, reported):
+    company.run("delete from reports.rpt_okr_scorecard where key_result_id = 'kr_errors'")
+
+    report = reported()
+
+    assert failing(report)["RPT-02"] == {"kr_errors"}
+    assert "it is committed and has started, and the scorecard lacks it" in [entry.detail for entry in report.failures]
+
+
+def test_rpt_02_names_a_key_result_that_is_counted_twice(company, reported):
+    company.run(
+        "insert into reports.rpt_okr_scorecard select * from reports.rpt_okr_scorecard order by key_result_id limit 1"
+    )
+
+    assert failing(reported())["RPT-02"] == {"kr_errors"}
+
+
+@pytest.mark.parametrize("status", ["'green'", "null", "''"])
+def test_rpt_02_names_a_status_that_no_count_holds(company, reported, status):
+    company.run(f"update reports.rpt_okr_scorecard set status = {status} where key_result_id = 'kr_errors'")
+
+    assert failing(reported())["RPT-02"] == {"kr_errors"}
+
+
+def test_rpt_02_names_a_key_result_that_was_never_committed(company, reported):
+    company.run("update marts.dim_key_result set state = 'draft' where key_result_id = 'kr_errors'")
+
+    assert failing(reported())["RPT-02"] == {"kr_errors"}
+
+
+def test_rpt_02_passes_drafts_and_key_results_that_have_not_started(company, reported):
+    company.add_key_result("kr_draft", state="draft")
+    company.add_key_result("kr_later", {"measures": "errors"}, starts_on="2026-03-01")
+
+    assert failing(reported()) == {}
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "update reports.rpt_okr_scorecard set progress = 1.0 where key_result_id = 'kr_errors'",
+        "update reports.rpt_okr_scorecard set status = 'achieved' where key_result_id = 'kr_errors'",
+        "update reports.rpt_okr_scorecard set progress = null where key_result_id = 'kr_errors'",
+        "update reports.rpt_key_result_kpi set kpi_value = 1 where key_result_id = 'kr_errors'",
+        "delete from reports.rpt_key_result_kpi where key_result_id = 'kr_errors'",
+        "update reports.rpt_key_result_kpi set key_result_kpi_day_key = 'x' where key_result_id = 'kr_errors'",
+    ],
+)
+def test_dat_06_names_a_report_that_is_not_the_marts(company, reported, tampering):
+    company.run(tampering)
+
+    assert failing(reported()) == {"DAT-06": {"kr_errors"}}
+
+
+def test_dat_06_names_what_is_shown_though_a_rule_withholds_it(company, reported):
+    company.run("update marts.dim_key_result set champion_id = null where key_result_id = 'kr_errors'")
+
+    report = reported()
+
+    assert failing(report) == {"DAT-06": {"kr_errors"}}
+    details = report.failures[0].detail
+    assert "a rule withholds it and the scorecard shows it" in details
+    assert "errors (measures): a rule withholds the link and the report shows it" in details
+    assert "the list of failures lacks OWN-01" in details
+
+
+@pytest.mark.parametrize(("offence", "is_leaking"), [("", False), (", progress = 0.5", True), (", target = 3", True)])
+def test_dat_06_passes_what_is_withheld_and_blank_and_names_it_with_a_figure(company, audit, offence, is_leaking):
+    """A stale KPI takes its own links with it, and the key result that it measures, but not the one that it guards."""
+    company.run("update marts.dim_kpi set unit = 'hours' where kpi_id = 'errors'")  # spoils kr_errors by MAP-04
+    marts = audit("marts")
+    assert failing(marts) == {"MAP-04": {"kr_errors"}}
+    company.withhold("kr_errors", marts)
+
+    company.run(f"update reports.rpt_okr_scorecard set status = 'withheld'{offence} where key_result_id = 'kr_errors'")
+
+    assert failing(audit("reports")) == ({"DAT-06": {"kr_errors"}} if is_leaking else {})
+
+
+def test_dat_06_withholds_through_the_kpi_only_what_it_measures(company, audit):
+    company.run("delete from marts.dim_ownership where subject_id = 'errors' and role = 'accountable_owner'")
+    marts = audit("marts")
+    assert failing(marts) == {"OWN-02": {"errors"}}
+
+    shown = failing(audit("reports"))["DAT-06"]
+
+    # kr_latency only guards the KPI: its line in the scorecard stands, the link to the KPI does not.
+    assert shown == {"kr_errors", "kr_latency", "errors"}
+    company.withhold("kr_errors", marts)
+    company.run(
+        """
+        update reports.rpt_key_result_kpi set status = 'withheld', kpi_value = null, measured_value = null,
+            progress = null, progress_raw = null
+        where kpi_id = 'errors'
+        """
+    )
+    assert failing(audit("reports")) == {}
+
+
+def test_the_reports_are_not_evaluated_without_an_audit_of_the_marts(audit):
+    report = audit("reports")
+
+    assert {outcome.outcome for outcome in report.outcomes} == {"not_evaluated", "excluded"}
+    assert "never audited" in report.outcome("RPT-02").error_message
