@@ -1,0 +1,198 @@
+"""The governance site: static pages that answer the governance lead's questions, written whatever the verdict.
+
+    governance/<as_of>-<audit_id>/   index.html and the other pages, data/<table>.csv
+    governance/current               a relative link to the newest
+
+The pages need no server, no login and no network: style and script are inside each page, and its content security
+policy lets nothing else run or load. All text comes from outside and is escaped where it is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from expectations.catalogue import CATALOGUE, Catalogue
+from orchestration.audit.gate import Verdict
+from orchestration.audit.outcomes import RuleOutcome
+from orchestration.errors import PublicationError
+from orchestration.lake.store import Lake
+from orchestration.publication import durable_files
+from orchestration.publication.pages.changes import changes_of, changes_page
+from orchestration.publication.pages.feeds import feeds_of, feeds_page
+from orchestration.publication.pages.model import Page, SiteFacts
+from orchestration.publication.pages.overview import overview_page
+from orchestration.publication.pages.rules import rule_sections, rules_page
+from orchestration.publication.pages.scorecard import scorecard_page
+from orchestration.publication.review import Review, read_review
+from orchestration.publication.tables import write_csv
+from orchestration.publication.text import finalize, moment, prose
+from orchestration.publication.tones import TONES
+
+__all__ = ["SiteFacts", "build_site"]
+
+DATA_FOLDER = "data"
+SITES_KEPT = 30
+"""A month of daily sites: what a governance lead may want to compare. Each is some hundred kilobytes."""
+
+_TEMPLATES = files("orchestration.publication") / "templates"
+
+
+def build_site(
+    *,
+    out_dir: Path,
+    warehouse: Path,
+    lake: Lake,
+    verdict: Verdict,
+    outcomes: Sequence[RuleOutcome],
+    run: SiteFacts,
+    catalogue: Catalogue = CATALOGUE,
+    keep: int = SITES_KEPT,
+) -> Path:
+    """Write the governance site of one verdict, whole, and let `current` point to it.
+
+    Args:
+        out_dir: Where sites are; made if need be.
+        warehouse: DuckDB file; only read.
+        lake: Only read.
+        verdict: Whatever it says. Figures appear only when it passes.
+        outcomes: Of both audits that it rests on.
+        run: What the site is told besides.
+        catalogue: The rules.
+        keep: How many sites stay.
+
+    Returns:
+        The folder of the site; `index.html` is its first page.
+
+    Raises:
+        AuditError: The warehouse cannot be opened.
+        PublicationError: The site cannot be written. The one before stays current.
+    """
+    review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
+    pages = _pages(review, run)
+    audit = verdict.audit_ids.get("reports") or verdict.audit_ids.get("marts") or verdict.run_id
+    try:
+        with durable_files.exclusive(out_dir):
+            durable_files.collect_orphans(out_dir)
+            name = _free_name(out_dir, f"{verdict.as_of.isoformat()}-{audit}")
+            folder = durable_files.building(out_dir, name)
+            try:
+                _write(folder, pages, _frame(review, run, audit))
+                durable_files.put_in_place(folder, out_dir / name)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            durable_files.switch(out_dir, name)
+            _forget_oldest(out_dir, keep)
+    except OSError as error:
+        raise PublicationError(
+            f"the governance site could not be written: {error.strerror or error}",
+            file=error.filename or out_dir,
+            remedy="free disk space or mend the permissions; the site before is still there",
+        ) from error
+    return out_dir / name
+
+
+def _pages(review: Review, run: SiteFacts) -> list[Page]:
+    """Return the pages, in the order of the navigation."""
+    changes, rules, feeds = changes_of(review, run), rule_sections(review, run), feeds_of(review)
+    return [
+        overview_page(review, run, changes, rules, feeds),
+        changes_page(changes),
+        scorecard_page(review, run),
+        rules_page(review, rules),
+        feeds_page(review, feeds),
+    ]
+
+
+def _frame(review: Review, run: SiteFacts, audit: str) -> dict[str, Any]:
+    """What every page shows around its content."""
+    return {
+        "company_name": review.company_name,
+        "as_of": moment(review.as_of),
+        "audit_id": audit,
+        "code_version": run.code_version,
+        "written_at": moment(run.written_at),
+    }
+
+
+def _write(folder: Path, pages: Sequence[Page], frame: Mapping[str, Any]) -> None:
+    environment = _environment()
+    style, script = (Markup(_read(name)) for name in ("style.css", "table.js"))
+    shared = {
+        "run": frame,
+        "pages": pages,
+        "tones": TONES,
+        "style": style,
+        "script": script,
+        "policy": _policy(style, script),
+    }
+    (folder / DATA_FOLDER).mkdir()
+    for page in pages:
+        text = environment.get_template(page.template).render(shared | dict(page.content) | {"page": page})
+        (folder / page.file).write_text(text, encoding="utf-8")
+        for table in page.tables:
+            path = folder / DATA_FOLDER / (table.download or "")
+            if table.download and table.rows and not path.exists():
+                write_csv(path, table.rows, list(table.rows[0]))
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        finalize=finalize,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = prose
+    return environment
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow exactly our style and our script, by their hashes, and nothing else: no other script, image, font, form."""
+    hashes = {
+        kind: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for kind, text in (("style", style), ("script", script))
+    }
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; script-src 'sha256-{hashes['script']}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _free_name(out_dir: Path, name: str) -> str:
+    """Return a name that no site has: an audit whose site is written again keeps the earlier one too."""
+    number, free = 1, name
+    while (out_dir / free).exists():
+        number += 1
+        free = f"{name}+{number}"
+    return free
+
+
+def _forget_oldest(out_dir: Path, keep: int) -> None:
+    current = durable_files.current_name(out_dir)
+    sites = [
+        path
+        for path in out_dir.iterdir()
+        if path.is_dir() and not path.is_symlink() and (path / "index.html").is_file() and path.name != current
+    ]
+    # A folder's own time of writing: business dates and clocks may be replayed, this one is not.
+    sites.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    for path in sites[max(keep - 1, 0) :]:
+        doomed = out_dir / f"{durable_files.BUILDING}{path.name}"
+        path.rename(doomed)
+        shutil.rmtree(doomed)

@@ -1,0 +1,83 @@
+"use strict";
+// Filter, choices and sorting for every table that asks for them. The page is complete without this script.
+for (const table of document.querySelectorAll("table[data-tools]")) {
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows);
+  const headings = Array.from(table.tHead.rows[0].cells);
+  const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  const texts = rows.map((row) => row.textContent.toLocaleLowerCase("en"));
+
+  const tools = document.createElement("div");
+  tools.className = "tools";
+  const labelled = (text, control) => {
+    const label = document.createElement("label");
+    label.append(text, control);
+    tools.append(label);
+    return control;
+  };
+  const search = labelled("Filter", Object.assign(document.createElement("input"), { type: "search" }));
+  search.setAttribute("aria-controls", table.id);
+  const choices = headings
+    .filter((heading) => heading.hasAttribute("data-facet"))
+    .map((heading) => {
+      const index = heading.cellIndex;
+      const label = (row) => row.cells[index].dataset.choice || "";
+      const values = Array.from(new Set(rows.map(label))).filter(Boolean).sort(collator.compare);
+      const select = document.createElement("select");
+      select.append(new Option("all", ""), ...values.map((value) => new Option(value, value)));
+      select.setAttribute("aria-controls", table.id);
+      if (values.length > 1) labelled(heading.textContent.trim(), select);
+      return { select, label };
+    });
+  const count = document.createElement("output");
+  count.setAttribute("aria-live", "polite");
+  tools.append(count);
+  table.closest(".sheet").before(tools);
+
+  const apply = () => {
+    const words = search.value.toLocaleLowerCase("en").split(/\s+/).filter(Boolean);
+    let seen = 0;
+    rows.forEach((row, index) => {
+      const fits =
+        words.every((word) => texts[index].includes(word)) &&
+        choices.every(({ select, label }) => !select.value || label(row) === select.value);
+      row.hidden = !fits;
+      seen += fits ? 1 : 0;
+    });
+    count.textContent = seen === rows.length ? `${rows.length} rows` : `${seen} of ${rows.length} rows`;
+  };
+  let waiting = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(apply, rows.length > 2000 ? 150 : 0);
+  });
+  choices.forEach(({ select }) => select.addEventListener("change", apply));
+
+  const key = (row, index) => {
+    const cell = row.cells[index];
+    const value = cell.dataset.sort ?? cell.textContent.trim();
+    return value !== "" && Number.isFinite(Number(value)) ? Number(value) : value;
+  };
+  headings.forEach((heading, index) => {
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const down = heading.getAttribute("aria-sort") === "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const keyed = rows.map((row, place) => ({ row, place, value: key(row, index) }));
+      // Rows without a value stay last, whichever way the others go.
+      keyed.sort((a, b) => {
+        if (a.value === "" || b.value === "") return (a.value === "") - (b.value === "") || a.place - b.place;
+        const order =
+          typeof a.value === "number" && typeof b.value === "number"
+            ? a.value - b.value
+            : collator.compare(String(a.value), String(b.value));
+        return (down ? -order : order) || a.place - b.place;
+      });
+      body.append(...keyed.map(({ row }) => row));
+    });
+  });
+  apply();
+}

@@ -1,0 +1,109 @@
+"""Text from outside, made harmless for each place that it is shown in. On input it is kept as it came."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from datetime import date, datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+# Characters that change how their neighbours are read without being seen: controls, embeddings and overrides of
+# direction, invisible joiners that no script needs, tags, lone surrogates. Marks that Arabic, Persian, Indic scripts
+# and emoji do need (zero-width joiner and non-joiner, variation selectors) stay.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# Spreadsheets take these for the start of a formula, also in their full-width forms and after blanks.
+_FORMULA = re.compile(r"^[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
+_UNSAFE_IN_NAME = re.compile(r"[^a-z0-9]+")
+
+
+def visible(text: str) -> str:
+    """Replace characters that act unseen by a visible name, `U+202E` in brackets."""
+    return _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+
+
+def finalize(value: Any) -> Any:
+    """What Jinja does to every value before it escapes it: markup of ours stays, the rest is made visible text."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return ""
+    return visible(str(value))
+
+
+def prose(text: str) -> Markup:
+    """Write a sentence in which backticks mark code. It is escaped like everything else."""
+    parts = [escape(visible(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # a backtick without its partner is a backtick
+        return escape(visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+
+
+def csv_cell(value: Any) -> Any:
+    """Return a value for a CSV file that a spreadsheet may open: text that looks like a formula gets a leading `'`.
+
+    Numbers stay numbers: only text can be planted.
+    """
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def slug(text: str) -> str:
+    """Return a name fit for files and anchors, one for each text: readable part and, when letters were lost, a hash."""
+    readable = _UNSAFE_IN_NAME.sub("-", text.lower()).strip("-")[:60]
+    if readable == text:
+        return readable
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def figure(value: float | None, unit: str | None = None) -> str:
+    """Write a figure for people: three significant digits, thousands apart, shares as percent, its unit behind it."""
+    if value is None or not math.isfinite(value):
+        return ""
+    if unit in {"share", "ratio"}:
+        return percent(value, digits=1)
+    size = abs(value)
+    if size >= 1000 or value == int(value):
+        written = f"{value:,.0f}"
+    else:
+        digits = max(0, 2 - math.floor(math.log10(size)))
+        written = f"{value:,.{min(digits, 6)}f}".rstrip("0").rstrip(".")
+    return f"{written} {unit}" if unit else written
+
+
+def percent(share: float | None, *, digits: int = 0) -> str:
+    """Write a share (0-1) as percent."""
+    if share is None or not math.isfinite(share):
+        return ""
+    return f"{share * 100:,.{digits}f} %"
+
+
+def days(count: int | None) -> str:
+    """Write a number of days."""
+    if count is None:
+        return ""
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def moment(value: datetime | date | None) -> str:
+    """Write a UTC time to the minute, or a date."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return value.isoformat()

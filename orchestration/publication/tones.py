@@ -1,0 +1,48 @@
+"""How a status word looks: always a sign and a word, the colour only on top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Level = Literal["good", "warn", "bad", "mute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A badge."""
+
+    level: Level
+    sign: str
+    word: str
+
+
+TONES: Mapping[str, Tone] = MappingProxyType(
+    {
+        # status of a key result or KPI
+        "achieved": Tone("good", "✔", "achieved"),
+        "on_track": Tone("good", "●", "on track"),
+        "at_risk": Tone("warn", "▲", "at risk"),
+        "off_track": Tone("bad", "■", "off track"),
+        "not_assessable": Tone("mute", "?", "not assessable"),
+        "withheld": Tone("mute", "–", "withheld"),
+        # severity of a rule
+        "block": Tone("bad", "■", "blocks"),
+        "withhold": Tone("warn", "▲", "withholds"),
+        "warn": Tone("mute", "!", "warns"),
+        # outcome of a rule
+        "passed": Tone("good", "✔", "passed"),
+        "failed": Tone("bad", "✕", "failed"),
+        "waived": Tone("mute", "◇", "waived"),
+        "not_evaluated": Tone("bad", "?", "not evaluated"),
+        "excluded": Tone("mute", "○", "not yet checked"),
+        # outcome of a load
+        "loaded": Tone("good", "✔", "loaded"),
+        "rejected": Tone("bad", "✕", "rejected"),
+    }
+)
+STATUS_ORDER = ("off_track", "at_risk", "not_assessable", "withheld", "on_track", "achieved")
+"""What needs attention first."""
+SEVERITY_ORDER = ("block", "withhold", "warn")

@@ -1,0 +1,493 @@
+"""A warehouse and a lake after an audit, made by hand: enough for a release and a governance site.
+
+The warehouse's tables get their columns and comments from the dbt project's own yml files, so that a renamed column
+fails here. The audits are real, with rules that find what the test says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import yaml
+
+from expectations.catalogue import CATALOGUE, Catalogue
+from expectations.rule import Check, Stage
+from expectations.suites import violations_query
+from orchestration.audit.evaluate import Evaluation
+from orchestration.audit.gate import Verdict
+from orchestration.audit.outcomes import newest_audits
+from orchestration.audit.run import AuditReport, run_audit
+from orchestration.audit.session import AuditSession
+from orchestration.audit.verdict import decide_and_record
+from orchestration.company.tables import TABLES as COMPANY_TABLES
+from orchestration.ingestion.tables import QUARANTINE
+from orchestration.lake.store import Lake
+from orchestration.settings import PROJECT_ROOT
+from orchestration.tables import LAKE_TABLES
+
+AS_OF = date(2026, 2, 15)
+KNOWN_AT = datetime(2026, 2, 15, 8, 0)
+YESTERDAY = datetime(2026, 2, 14, 9, 0, tzinfo=UTC)
+NOW = datetime(2026, 2, 15, 9, 0, tzinfo=UTC)
+OPEN_END = date(9999, 12, 31)
+FIRST = date(1900, 1, 1)
+STATUSES = ("on_track", "at_risk", "off_track", "achieved", "not_assessable", "withheld")
+PEOPLE = {"ana": "Ana Reyes", "bo": "Bo Lindqvist", "chi": "Chi Okafor", "dee": "Dee Marchetti"}
+
+_TYPES = {"string": "varchar", "int": "integer"}
+
+Finding = tuple[str, str, str, str]  # rule, subject type, subject, what was found
+
+
+class ReviewedCompany:
+    """A lake and a warehouse below one folder.
+
+    Args:
+        root: The folder.
+        key_results: How many.
+        titles: Of the key results, instead of made up ones; for hostile text.
+        failures: What the newest audit of the marts finds; waiver W-1 covers OWN-01 for kr_01.
+        before: What the audit of the day before found.
+        reports_failures: What the newest audit of the reports finds.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        key_results: int = 12,
+        titles: Sequence[str] = (),
+        failures: Sequence[Finding] = (),
+        before: Sequence[Finding] = (),
+        reports_failures: Sequence[Finding] = (),
+    ) -> None:
+        self.root = root
+        self.lake = Lake(root / "lake")
+        self.lake.ensure(LAKE_TABLES)
+        self.warehouse = root / "warehouse.duckdb"
+        self.count = key_results
+        self.titles = titles
+        self._create()
+        self._define()
+        self._load()
+        self._fill_marts()
+        self.catalogue = _catalogue(marts=failures, reports=reports_failures)
+        self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()))
+        self._fill_reports(self._audit("marts", NOW, self.catalogue))
+        self._audit("reports", NOW + timedelta(minutes=1), self.catalogue)
+
+    def run(self, sql: str, parameters: list[Any] | None = None) -> None:
+        """Change the warehouse."""
+        with duckdb.connect(str(self.warehouse)) as connection:
+            for statement in connection.extract_statements(sql):
+                connection.execute(statement, parameters)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def verdict(self, mode: str = "standard", as_of: date = AS_OF) -> Verdict:
+        """Let the gate decide on what is there."""
+        return decide_and_record(
+            warehouse=self.warehouse,
+            lake=self.lake,
+            as_of=as_of,
+            run_id="run-1",
+            mode=mode,
+            clock=lambda: NOW,
+            catalogue=self.catalogue,
+        )
+
+    def outcomes(self) -> list[Any]:
+        return [entry for audit in newest_audits(self.lake, AS_OF).values() for entry in audit.outcomes]
+
+    # --- how it is made ---------------------------------------------------------------------------------------------
+
+    def _create(self) -> None:
+        models = PROJECT_ROOT / "dbt_project" / "models"
+        statements = [
+            "create schema intermediate; create schema marts; create schema reports",
+            "create table intermediate.int_run__context "
+            "(as_of date, known_at timestamp, run_id varchar, audit_id varchar)",
+        ]
+        for layer in ("marts", "reports"):
+            for path in sorted((models / layer).rglob("*.yml")):
+                for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
+                    if "data_type" not in model.get("columns", [{}])[0]:
+                        continue  # a model that has no contract is no table of the layer
+                    name = f"{layer}.{model['name']}"
+                    columns = ", ".join(f"{column['name']} {_type(column)}" for column in model["columns"])
+                    statements.append(f"create table {name} ({columns})")
+                    if layer == "reports":
+                        statements.append(f"comment on table {name} is {_quoted(model['description'])}")
+                        statements += [
+                            f"comment on column {name}.{column['name']} is {_quoted(column['description'])}"
+                            for column in model["columns"]
+                        ]
+        self.run(";".join(statements))
+        self._insert(
+            "intermediate.int_run__context",
+            [{"as_of": AS_OF, "known_at": KNOWN_AT, "run_id": "run-1", "audit_id": None}],
+        )
+
+    def _insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        names = list(rows[0])
+        types = dict(self._columns(table))
+        arrow = pa.table({name: _array([row[name] for row in rows], types[name]) for name in names})
+        with duckdb.connect(str(self.warehouse)) as connection:
+            connection.register("arrived", arrow)
+            connection.execute(f"insert into {table} by name select * from arrived")
+
+    def _columns(self, table: str) -> list[tuple[str, str]]:
+        schema, name = table.split(".")
+        return self.query(
+            "select column_name, data_type from duckdb_columns() "
+            f"where schema_name = '{schema}' and table_name = '{name}'"
+        )
+
+    def _define(self) -> None:
+        self._record("company", [{"company_id": "acme", "name": "Acme Logistics", "currency": "EUR"}])
+        self._record(
+            "feeds",
+            [
+                {"feed_id": feed, "name": name, "owner_id": owner, "steward_id": "dee", "agreed_offset_days": 1.0}
+                for feed, name, owner in (("desk", "Service desk", "ana"), ("ledger", "General ledger", "bo"))
+            ],
+        )
+        self._record(
+            "waivers",
+            [
+                {
+                    "waiver_id": "W-1",
+                    "rule_id": "OWN-01",
+                    "subject_type": "key_result",
+                    "subject_id": "kr_01",
+                    "reason": "Reviewer is on leave until the end of the month",
+                    "approved_by_id": "dee",
+                    "approved_on": date(2026, 2, 1),
+                    "expires_on": date(2026, 3, 1),
+                }
+            ],
+        )
+
+    def _record(self, entity: str, rows: Sequence[dict[str, Any]]) -> None:
+        with self.lake.begin(datetime(2026, 1, 1, 6, tzinfo=UTC), _digest(entity)) as load:
+            lineage = {"is_deleted": False, "load_id": load.load_id, "loaded_at": load.loaded_at}
+            table = pa.Table.from_pylist(
+                [lineage | row for row in rows], schema=COMPANY_TABLES[f"definitions/{entity}"]
+            )
+            load.write(f"definitions/{entity}", table)
+            load.commit(
+                {
+                    "kind": "definitions",
+                    "source_feed": entity,
+                    "source_file": f"{entity}.yml",
+                    "status": "loaded",
+                    "file_sha256": _digest(entity),
+                    "rows_read": len(rows),
+                    "rows_accepted": len(rows),
+                    "rows_quarantined": 0,
+                }
+            )
+
+    def _load(self) -> None:
+        loads = []
+        for feed, file, read, bad, newest, status in (
+            ("desk", "desk/2026-02-13.csv", 1200, 0, date(2026, 2, 13), "loaded"),
+            ("desk", "desk/2026-02-14.csv", 1250, 3, date(2026, 2, 14), "loaded"),
+            ("ledger", "ledger/january.parquet", 310, 0, date(2026, 1, 31), "loaded"),
+            ("ledger", "ledger/february.csv", 1, 1, None, "rejected"),
+        ):
+            with self.lake.begin(datetime(2026, 2, 15, 6, tzinfo=UTC), _digest(file)) as load:
+                refused = [
+                    {
+                        "reason_code": "not_a_number" if status == "loaded" else "unreadable_file",
+                        "column_name": "value" if status == "loaded" else None,
+                        "raw_value": "n/a",
+                        "raw_text": "2026-02-14,latency,n/a,someone@example.com",
+                        "message": "expected a number",
+                        "load_id": load.load_id,
+                        "loaded_at": load.loaded_at,
+                        "source_feed": feed,
+                        "source_file": file,
+                        "source_row": number + 2,
+                    }
+                    for number in range(bad)
+                ]
+                load.write("quarantine", pa.Table.from_pylist(refused, schema=QUARANTINE), subject=feed)
+                facts = {
+                    "kind": "feed",
+                    "source_feed": feed,
+                    "source_file": file,
+                    "file_sha256": _digest("bytes", file),
+                    "status": status,
+                    "reason_code": "unreadable_file" if status == "rejected" else None,
+                    "message": "the file is not CSV" if status == "rejected" else None,
+                    "rows_read": read,
+                    "rows_accepted": read - bad,
+                    "rows_quarantined": bad,
+                    "rows_collapsed": 0,
+                    "oldest_period_on": newest and newest.replace(day=1),
+                    "newest_period_on": newest,
+                    "duration_seconds": 0.25,
+                }
+                load.commit(facts)
+            names = [name for name, _ in self._columns("marts.fct_feed_load")]
+            whole = facts | {"load_id": load.load_id, "loaded_at": load.loaded_at, "quarantined_share": bad / read}
+            loads.append({name: whole[name] for name in names})
+        self._insert("marts.fct_feed_load", loads)
+
+    def _fill_marts(self) -> None:
+        version = {"valid_from": FIRST, "valid_to": OPEN_END, "is_current": True}
+        self._insert(
+            "marts.dim_person",
+            [
+                {"person_id": person, "person_name": name, "org_unit_id": "ops", **version}
+                for person, name in PEOPLE.items()
+            ]
+            + [{"person_id": "(unowned)", "person_name": "(unowned)", "org_unit_id": "(unknown)", **version}],
+        )
+        self._insert(
+            "marts.dim_org_unit",
+            [
+                {
+                    "org_unit_id": unit,
+                    "org_unit_name": unit.title(),
+                    "parent_org_unit_id": parent,
+                    "head_person_id": "dee",
+                    **version,
+                }
+                for unit, parent in (("group", None), ("ops", "group"), ("sales", "group"))
+            ],
+        )
+        self._insert(
+            "marts.dim_kpi",
+            [
+                {
+                    "kpi_id": self._kpi(number),
+                    "kpi_name": f"Order latency, line {number:02d}",
+                    "org_unit_id": "ops",
+                    "feed_id": "desk",
+                    **version,
+                }
+                for number in range(self.count)
+            ],
+        )
+        self._insert(
+            "marts.dim_objective",
+            [
+                {
+                    "objective_id": "faster",
+                    "title": "Orders leave the house faster",
+                    "org_unit_id": "ops",
+                    "owner_id": "bo",
+                    **version,
+                }
+            ],
+        )
+        self._insert(
+            "marts.dim_key_result",
+            [
+                {
+                    "key_result_id": self._key_result(number),
+                    "title": self._title(number),
+                    "objective_id": "faster",
+                    "champion_id": list(PEOPLE)[number % 4],
+                    **version,
+                }
+                for number in range(self.count)
+            ],
+        )
+        self._insert(
+            "marts.fct_key_result_daily",
+            [
+                {
+                    "key_result_day_key": f"{self._key_result(number)}|{day}",
+                    "as_of": day,
+                    "key_result_id": self._key_result(number),
+                    "status": _true_status(number) if day == AS_OF or number % 4 else "on_track",
+                    "is_latest": day == AS_OF,
+                }
+                for number in range(self.count)
+                for day in (AS_OF - timedelta(days=1), AS_OF)
+            ],
+        )
+
+    def _fill_reports(self, audit: AuditReport) -> None:
+        scorecard, links = [], []
+        people = list(PEOPLE.items())
+        for number in range(self.count):
+            status = _status(number)
+            is_withheld = status == "withheld"
+            has_figures = not is_withheld and status != "not_assessable"
+            progress = None if not has_figures else min(1.0, 0.15 + (number * 7 % 13) / 13)
+            champion, owner = people[number % 4], people[(number + 1) % 4]
+            reason = f"OWN-01: it has no reviewer, expected one; {self._title(number)}" if is_withheld else None
+            identity = {
+                "as_of": AS_OF,
+                "key_result_id": self._key_result(number),
+                "key_result_title": self._title(number),
+                "objective_id": "faster",
+                "objective_title": "Orders leave the house faster",
+                "cycle_id": "2026-Q1",
+                "champion_id": champion[0],
+                "champion_name": champion[1],
+                "unit": "minutes" if number % 2 else "share",
+                "status": status,
+                "status_rule_id": "pace_gap",
+                "null_reason": "no_data" if status == "not_assessable" else None,
+                "withheld_reason": reason,
+                "is_withheld": is_withheld,
+                "progress": progress,
+                "progress_raw": progress,
+                "expected_progress": 0.5 if progress is not None else None,
+                "baseline": None if is_withheld else 0.7,
+                "target": None if is_withheld else 0.9,
+                "measured_value": None if not has_figures else 0.7 + 0.2 * (progress or 0),
+                "data_age_days": number % 5 + 1 if has_figures else None,
+            }
+            scorecard.append(
+                identity
+                | {
+                    "cycle_name": "Q1 2026",
+                    "org_unit_id": "ops" if number % 3 else "sales",
+                    "org_unit_name": "Operations" if number % 3 else "Sales",
+                    "main_kpi_id": self._kpi(number),
+                    "main_kpi_name": f"Order latency, line {number:02d}",
+                    "main_kpi_owner_id": owner[0],
+                    "main_kpi_owner_name": owner[1],
+                    "type": "metric",
+                    "direction": "increase",
+                    "is_latest": True,
+                    "starts_on": date(2026, 1, 1),
+                    "due_on": date(2026, 3, 31),
+                }
+            )
+            links.append(
+                identity
+                | {
+                    "key_result_kpi_day_key": f"{self._key_result(number)}|measures",
+                    "kpi_id": self._kpi(number),
+                    "kpi_name": f"Order latency, line {number:02d}",
+                    "kpi_owner_id": owner[0],
+                    "kpi_owner_name": owner[1],
+                    "kpi_org_unit_name": "Operations",
+                    "key_result_org_unit_name": "Operations",
+                    "link_type": "measures",
+                    "kpi_value": identity["measured_value"],
+                    "kpi_source_file": "desk/2026-02-14.csv",
+                    "kpi_source_row": number + 2,
+                    "kpi_period_start_on": AS_OF - timedelta(days=number % 5 + 1) if has_figures else None,
+                }
+            )
+        self._insert("reports.rpt_okr_scorecard", scorecard)
+        self._insert("reports.rpt_key_result_kpi", links)
+        names = self._names()
+        run = {"audit_id": audit.audit_id, "as_of": AS_OF, "audited_at": audit.audited_at}
+        self._insert(
+            "reports.rpt_integrity_failures",
+            [
+                run
+                | asdict(finding)
+                | {
+                    "integrity_failure_key": f"{finding.rule_id}|{finding.subject_id}",
+                    "subject_name": names.get(finding.subject_id, finding.subject_id),
+                    "owner_name": PEOPLE[finding.owner_id],
+                    "age_days": 0,
+                    "first_seen_at": audit.audited_at,
+                }
+                for finding in audit.failures
+            ],
+        )
+
+    def _audit(self, stage: Stage, at: datetime, catalogue: Catalogue) -> AuditReport:
+        return run_audit(
+            warehouse=self.warehouse,
+            lake=self.lake,
+            stage=stage,
+            as_of=AS_OF,
+            run_id="run-1",
+            clock=lambda: at,
+            catalogue=catalogue,
+            evaluator=_count,
+        )
+
+    def _names(self) -> dict[str, str]:
+        return {self._key_result(number): self._title(number) for number in range(self.count)}
+
+    def _key_result(self, number: int) -> str:
+        return f"kr_{number:02d}"
+
+    def _kpi(self, number: int) -> str:
+        return f"latency_{number:02d}"
+
+    def _title(self, number: int) -> str:
+        if number < len(self.titles):
+            return self.titles[number]
+        return f"Orders of line {number:02d} leave within the hour of arrival"
+
+
+def _catalogue(*, marts: Sequence[Finding], reports: Sequence[Finding]) -> Catalogue:
+    """Return the rules, each with a query that finds what is to be found, and nothing else."""
+    findings: dict[Stage, Sequence[Finding]] = {"marts": marts, "reports": reports}
+    rules = []
+    for rule in CATALOGUE.rules:
+        checks = {stage: _check([row for row in findings[stage] if row[0] == rule.id]) for stage in rule.checks}
+        rules.append(replace(rule, checks=checks))
+    return Catalogue(tuple(rules))
+
+
+def _check(findings: Sequence[Finding]) -> Check:
+    rows = [
+        f"select {_quoted(kind)} as subject_type, {_quoted(subject)} as subject_id, {_quoted(detail)} as detail, "
+        "'okrs/2026-Q1/ops.yml' as source_file, 12::bigint as source_row, 'load' as load_id"
+        for _, kind, subject, detail in findings
+    ]
+    nothing = (
+        "select ''::varchar as subject_type, ''::varchar as subject_id, ''::varchar as detail, "
+        "''::varchar as source_file, 0::bigint as source_row, ''::varchar as load_id where false"
+    )
+    return Check(violations=" union all ".join([*rows, nothing]), judged="select 40")
+
+
+def _count(session: AuditSession, catalogue: Catalogue, stage: Stage) -> list[Evaluation]:
+    """Evaluate without Great Expectations: a second instead of five, for what is not under test here."""
+    return [
+        Evaluation(rule.id, len(session.ask(violations_query(rule.id, rule.checks[stage])).rows), None)
+        for rule in catalogue.active(stage)
+    ]
+
+
+def _true_status(number: int) -> str:
+    status = _status(number)
+    return "on_track" if status == "withheld" else status
+
+
+def _status(number: int) -> str:
+    return STATUSES[number % len(STATUSES)]
+
+
+def _type(column: dict[str, Any]) -> str:
+    return _TYPES.get(column["data_type"], column["data_type"])
+
+
+def _array(values: list[Any], type_: str) -> pa.Array:
+    arrow = {"VARCHAR": pa.string(), "DOUBLE": pa.float64(), "BIGINT": pa.int64(), "INTEGER": pa.int32()}
+    return pa.array(values, arrow.get(type_))
+
+
+def _digest(*content: object) -> str:
+    return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
