@@ -1,0 +1,146 @@
+"""`los`: the command line. Thin: every command calls the packages beside it.
+
+Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed; 64 wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.errors import GateClosed, LosError
+from orchestration.settings import PROJECT_ROOT, Settings, load_settings, read_settings_file
+
+EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
+
+app = typer.Typer(
+    name="los",
+    help="Line of Sight: ingest, model, audit and publish OKRs with the KPIs that prove them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _options(
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="File of LOS_NAME=value lines; the environment wins over it.")
+    ] = None,
+) -> None:
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    if settings is not None:
+        for name, value in read_settings_file(settings).items():
+            os.environ.setdefault(name, value)
+
+
+def _dagster_home(settings: Settings) -> Path:
+    """Make Dagster's home below the data folder, with the project's instance settings, and point Dagster at it."""
+    home = settings.data_dir.resolve() / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    wanted = (PROJECT_ROOT / "dagster.yaml").read_bytes()
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_bytes() != wanted:
+        target.write_bytes(wanted)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@app.command()
+def prepare() -> None:
+    """Build dbt's manifest if the dbt project changed: what Dagster needs before it can load the code location."""
+    from orchestration.transformation import manifest_path
+    from orchestration.transformation import prepare as build_manifest
+
+    settings = load_settings()
+    changed = build_manifest(settings)
+    typer.echo(f"{'built' if changed else 'unchanged'}: {manifest_path(settings)}")
+
+
+@app.command()
+def run(
+    as_of: Annotated[str | None, typer.Option(help="Business date, YYYY-MM-DD; default: LOS_AS_OF, else today.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and write the site, but publish nothing.")] = False,
+) -> None:
+    """Run the whole pipeline once, in this process, and say what came of it."""
+    from orchestration.pipeline import run_pipeline
+
+    settings = load_settings()
+    _dagster_home(settings)
+    day = _date(as_of) if as_of else None
+    raise typer.Exit(run_pipeline(settings, as_of=day, publish=not dry_run))
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of Dagster's UI on this machine.")] = 3000) -> None:
+    """Open Dagster's UI with this project, keeping its history below the data folder."""
+    from orchestration.transformation import prepare as build_manifest
+
+    settings = load_settings()
+    build_manifest(settings)
+    _dagster_home(settings)
+    os.environ["LOS_COMPANY_DIR"] = str(settings.company_dir.resolve())
+    os.environ["LOS_DATA_DIR"] = str(settings.data_dir.resolve())
+    os.chdir(PROJECT_ROOT)
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)])
+
+
+@app.command()
+def releases() -> None:
+    """List the releases on disk, newest first; the current one is marked."""
+    from orchestration.publication.release import list_releases
+
+    found = list_releases(load_settings().releases_dir)
+    if not found:
+        typer.echo("no release yet; do: los run")
+    for release in found:
+        typer.echo(f"{'*' if release.is_current else ' '} {release.name}  published {release.published_at}")
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Argument(help="Name of the release; default: the one before the current.")] = None,
+) -> None:
+    """Make an earlier release the current one."""
+    from orchestration.publication.release import rollback as switch_back
+
+    release = switch_back(load_settings().releases_dir, to=to)
+    typer.echo(f"current release: {release.name}")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise LosError("not a date", found=text, expected="YYYY-MM-DD") from error
+
+
+def _guarded(command: Callable[[], Any]) -> int:
+    try:
+        command()
+    except GateClosed as error:
+        typer.secho(str(error), fg="red", err=True)
+        return EXIT_GATE_CLOSED
+    except LosError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        return EXIT_ERROR
+    except SystemExit as stop:
+        return int(stop.code or 0) if not isinstance(stop.code, str) else EXIT_ERROR
+    return 0
+
+
+def main() -> None:
+    """Entry point of the `los` command."""
+    code = _guarded(app)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # DuckDB 2.0 lists its own objects as leaks when the interpreter takes itself apart; nothing is left to do there.
+    os._exit(code)

@@ -1,0 +1,127 @@
+"""Assets that bring the company directory and the feeds into the lake."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from orchestration.company.loader import load_company
+from orchestration.company.publish import write_definitions
+from orchestration.defs.resources import ProjectResource
+from orchestration.errors import LosError
+from orchestration.ingestion.contracts import FeedContract, feed_records, load_contracts
+from orchestration.ingestion.load import ingest_feed
+from orchestration.ingestion.registry import KpiRegistry
+from orchestration.settings import Settings
+
+GROUP = "raw"
+OBSERVATIONS = dg.AssetKey(["raw", "observations"])
+
+
+def kpi_feed_key(feed_id: str) -> dg.AssetKey:
+    """The asset of one feed."""
+    return dg.AssetKey(["kpi_feed", feed_id])
+
+
+@dg.asset(group_name=GROUP, kinds={"yaml", "parquet"})
+def okr_definitions(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+    """Company directory as versioned records in the lake: units, people, cycles, KPIs, objectives, key results, feeds.
+
+    An error of form in any file stops the load with every error as file:line; the last good definitions stay.
+    """
+    settings = project.settings
+    try:
+        company = load_company(settings.company_dir)
+        contracts = load_contracts(settings.company_dir / "feeds.yml")
+    except LosError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
+    report = write_definitions(project.lake, [*company.records, *feed_records(contracts)], clock=settings.clock())
+    context.log.info(report.summary())
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": report.records,
+            "records_changed": report.changed,
+            "records_deleted": report.deleted,
+            "load_id": report.load_id or "unchanged",
+            "company_dir": dg.MetadataValue.path(settings.company_dir),
+        }
+    )
+
+
+def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
+    """Make the asset of one feed contract."""
+    offset = timedelta(days=max(contract.agreed_offset_days, 0) + 1)
+
+    @dg.asset(
+        key=kpi_feed_key(contract.id),
+        group_name=GROUP,
+        deps=[okr_definitions],
+        description=f"{contract.name}. {contract.description or ''}".strip(),
+        kinds={contract.format, "parquet"},
+        tags={"source_type": contract.source_type, "layout": contract.layout},
+        metadata={"owner": contract.owner or "", "steward": contract.steward or "", "schedule": contract.schedule or ""},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=offset + timedelta(days=1), warn_window=offset),
+    )
+    def observations_of_feed(
+        context: dg.AssetExecutionContext, project: ProjectResource
+    ) -> dg.MaterializeResult[None]:
+        settings = project.settings
+        # Read again here: the file on disk may be newer than the code location.
+        contracts = {entry.id: entry for entry in load_contracts(settings.company_dir / "feeds.yml")}
+        if contract.id not in contracts:
+            raise dg.Failure(f"feed {contract.id} is no longer in feeds.yml; do: reload the code location")
+        registry = KpiRegistry.from_company(load_company(settings.company_dir))
+        try:
+            report = ingest_feed(
+                contracts[contract.id],
+                landing_dir=settings.landing,
+                lake=project.lake,
+                registry=registry,
+                clock=settings.clock(),
+            )
+        except LosError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        for line in report.warnings():
+            context.log.warning(line)
+        context.log.info(report.summary())
+        return dg.MaterializeResult(metadata=report.metadata())
+
+    return observations_of_feed
+
+
+def observations(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """Make the asset that stands for the lake's observations, behind all feeds."""
+
+    @dg.asset(key=OBSERVATIONS, group_name=GROUP, deps=[okr_definitions, *feeds], kinds={"parquet"})
+    def lake_observations(project: ProjectResource) -> dg.MaterializeResult[None]:
+        """Observations of every feed in the lake, whole loads only; what crashed loads left is removed."""
+        lake = project.lake
+        with lake.exclusive():
+            removed = lake.collect_orphans()
+        totals = lake.totals()
+        if totals.rows_accepted == 0:
+            raise dg.Failure(
+                f"the lake has no observation of any feed; looked in {project.settings.landing}; "
+                "do: put the feeds' files there, or correct the paths in feeds.yml (the steps of the feeds say what each expects)",
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": totals.rows_accepted - totals.rows_collapsed,
+                "rows_read": totals.rows_read,
+                "rows_accepted": totals.rows_accepted,
+                "rows_quarantined": totals.rows_quarantined,
+                "loads": totals.loads,
+                "orphans_removed": removed,
+                "lake": dg.MetadataValue.path(lake.root),
+            }
+        )
+
+    return lake_observations
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """The assets, one per feed in feeds.yml."""
+    contracts = load_contracts(settings.company_dir / "feeds.yml")
+    feeds = [kpi_feed(contract) for contract in contracts]
+    return dg.Definitions(assets=[okr_definitions, *feeds, observations(feeds)])

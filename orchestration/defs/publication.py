@@ -1,0 +1,59 @@
+"""The governance site, always; the release, behind the gate."""
+
+import dagster as dg
+
+from orchestration.defs.audit import VERDICT
+from orchestration.defs.partitions import as_of, business_days
+from orchestration.defs.resources import ProjectResource
+from orchestration.defs.transformation import WAREHOUSE_POOL
+from orchestration.errors import LosError
+from orchestration.settings import Settings
+from orchestration.transformation import model_keys
+
+SITE = dg.AssetKey(["governance", "review_site"])
+RELEASE = dg.AssetKey(["releases", "okr_reports"])
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """What readers open."""
+    days = business_days(settings)
+    reports = [dg.AssetKey(list(key)) for key in model_keys(settings, "reports")]
+
+    @dg.asset(
+        key=SITE, group_name="governance", deps=[VERDICT, *reports], partitions_def=days, pool=WAREHOUSE_POOL, kinds={"html"}
+    )
+    def review_site(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+        """Static pages for governance leads, written whatever the verdict."""
+        from orchestration.publication.publish import write_site
+
+        try:
+            site = write_site(project.settings, project.lake, as_of=as_of(context))
+        except LosError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        return dg.MaterializeResult(
+            metadata={"index": dg.MetadataValue.path(site.index), "pages": site.pages, "bytes": site.bytes}
+        )
+
+    @dg.asset(
+        key=RELEASE, group_name="releases", deps=[SITE, VERDICT, *reports], partitions_def=days, pool=WAREHOUSE_POOL,
+        kinds={"duckdb", "parquet"},
+    )
+    def okr_reports(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+        """Release of the reports: published only with a passing verdict on exactly what is at hand."""
+        from orchestration.publication.publish import publish_reports
+
+        try:
+            release = publish_reports(project.settings, project.lake, as_of=as_of(context))
+        except LosError as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+        return dg.MaterializeResult(
+            metadata={
+                "release": release.name,
+                "outcome": "published" if release.is_new else "unchanged: the current release says the same",
+                "release_dir": dg.MetadataValue.path(release.path),
+                "reports": dg.MetadataValue.path(release.database),
+                "dagster/row_count": sum(table.rows for table in release.manifest.tables.values()),
+            }
+        )
+
+    return dg.Definitions(assets=[review_site, okr_reports])

@@ -1,0 +1,109 @@
+"""dbt in Dagster: the models up to the marts before the audit, the reports after it."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+
+from orchestration.defs.partitions import as_of, business_days
+from orchestration.defs.resources import ProjectResource
+from orchestration.settings import Settings
+from orchestration.transformation import environment, location_variables, require_manifest, run_target, run_variables
+
+WAREHOUSE_POOL = "warehouse"
+REPORTS = "fqn:line_of_sight.reports"
+
+
+class Translator(DagsterDbtTranslator):
+    """Asset keys, groups and descriptions are those of the dbt project; several sources are one asset."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+
+
+def _build(
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource, *, resource_types: Sequence[str]
+) -> Iterator[Any]:
+    """Run `dbt build` over what Dagster selected and hand on its events, with the row count of each table."""
+    settings = project.settings
+    project.lake  # noqa: B018 - makes every table readable
+    settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
+    variables = location_variables(settings) | run_variables(
+        as_of=as_of(context), known_at=settings.known_at, run_id=context.run_id
+    )
+    arguments = ["build", *(part for name in resource_types for part in ("--exclude-resource-type", name))]
+    with environment(variables):
+        invocation = dbt.cli(arguments, context=context, target_path=run_target(settings))
+    events = []
+    for event in invocation.stream():
+        if isinstance(event, dg.Output):
+            events.append(event)  # the tables can be counted only when dbt has let go of the file
+        else:
+            yield event
+    counts = _row_counts(settings.warehouse_path)
+    for event in events:
+        key = context.asset_key_for_output(event.output_name)
+        rows = counts.get(tuple(key.path))
+        metadata = {**event.metadata, **({"dagster/row_count": rows} if rows is not None else {})}
+        yield dg.Output(event.value, output_name=event.output_name, metadata=metadata)
+
+
+def _row_counts(warehouse: Path) -> Mapping[tuple[str, ...], int]:
+    import duckdb
+
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        if not tables:
+            return {}
+        query = " union all ".join(
+            f"select '{schema}' as s, '{table}' as t, count(*) as n from \"{schema}\".\"{table}\""
+            for schema, table in tables
+        )
+        return {(schema, table): count for schema, table, count in connection.execute(query).fetchall()}
+
+
+def _import_great_expectations() -> None:
+    """Great Expectations takes seconds to import; the audit that follows needs it, and dbt runs in its own process."""
+    try:
+        import great_expectations  # noqa: F401
+    except Exception:  # noqa: BLE001,S110 - the audit imports it again and reports what is wrong
+        return
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """The two halves of the dbt project."""
+    manifest = require_manifest(settings)
+    days = business_days(settings)
+    translator = Translator()
+
+    @dbt_assets(
+        manifest=manifest,
+        exclude=REPORTS,
+        name="warehouse_models",
+        partitions_def=days,
+        dagster_dbt_translator=translator,
+        pool=WAREHOUSE_POOL,
+    )
+    def warehouse_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource
+    ) -> Iterator[Any]:
+        threading.Thread(target=_import_great_expectations, daemon=True).start()
+        yield from _build(context, dbt, project, resource_types=["unit_test"])
+
+    @dbt_assets(
+        manifest=manifest,
+        select=REPORTS,
+        name="report_models",
+        partitions_def=days,
+        dagster_dbt_translator=translator,
+        pool=WAREHOUSE_POOL,
+    )
+    def report_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource) -> Iterator[Any]:
+        yield from _build(context, dbt, project, resource_types=["unit_test"])
+
+    return dg.Definitions(assets=[warehouse_models, report_models])
+
+

@@ -1,0 +1,167 @@
+"""One run of the pipeline from the command line: Dagster's job in this process, then a summary for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import Settings
+from orchestration.transformation import prepare
+
+EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
+
+
+def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> int:
+    """Run `publish_reports` (or the dry run) for one business date and print what came of it.
+
+    Returns:
+        The exit code: 0 published or nothing to change, 1 a step failed, 2 the gate is closed.
+
+    Raises:
+        LosError: The company files, the feeds' contracts or the dbt project cannot be read.
+    """
+    console = Console(highlight=False, soft_wrap=True, file=sys.stdout)
+    started = time.monotonic()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if prepare(settings):
+        console.print("[dim]dbt project parsed[/]")
+
+    import dagster as dg
+
+    from orchestration.defs.automation import AUDIT_ONLY, PUBLISH_REPORTS
+    from orchestration.defs.partitions import current_as_of
+    from orchestration.definitions import build_definitions
+
+    day = as_of or current_as_of(settings)
+    job = build_definitions(settings).resolve_job_def(PUBLISH_REPORTS if publish else AUDIT_ONLY)
+    console.print(f"[bold]Line of Sight[/] {settings.company_dir.parent.name}, as of {day}")
+    # dbt's own lines go to its log file, <data>/dbt/run/dbt.log; a person wants one line for each step.
+    with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=day.isoformat(),
+            raise_on_error=False,
+            run_config={"loggers": {"steps": {}}},
+            tags={"as_of": day.isoformat()},
+        )
+    failures = [
+        (event.step_key or "run", _message(event.event_specific_data))
+        for event in result.all_events
+        if event.is_step_failure
+    ]
+    return _summarise(console, settings, result, failures, seconds=time.monotonic() - started, publish=publish)
+
+
+def _message(data: Any) -> str:
+    failure = getattr(data, "user_failure_data", None)
+    if failure is not None and failure.description:
+        return str(failure.description)
+    error = getattr(data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return str(error.message).strip() if error is not None else "unknown failure"
+
+
+def _summarise(
+    console: Console,
+    settings: Settings,
+    result: Any,
+    failures: list[tuple[str, str]],
+    *,
+    seconds: float,
+    publish: bool,
+) -> int:
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {
+        tuple(event.asset_key.path): {name: value.value for name, value in event.materialization.metadata.items()}
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key is not None
+    }
+    feeds = {key[1]: metadata for key, metadata in found.items() if key[0] == "kpi_feed"}
+    _print_feeds(console, feeds)
+    verdict = _print_rules(console, result)
+    release = found.get(("releases", "okr_reports"), {})
+    site = found.get(("governance", "review_site"), {})
+
+    for step, message in failures:
+        console.print(f"[red]failed[/] {step.replace('__', '/')}: {message}", markup=True)
+    if site:
+        console.print(f"Governance site: {_relative(str(site['index']))}")
+    if release:
+        console.print(f"Release:         {_relative(str(release['release_dir']))} ({release['outcome']})")
+        current = _relative(str(settings.releases_dir / "current" / "reports.duckdb"))
+        python = _relative(sys.executable)
+        console.print(
+            f"Open it:         {python} -c \"import duckdb; print(duckdb.connect('{current}', read_only=True)"
+            ".sql('from reports.rpt_okr_scorecard'))\"",
+            markup=False,
+        )
+    console.print(f"[dim]{seconds:.1f} s[/]")
+    if not failures:
+        return 0
+    return EXIT_GATE_CLOSED if publish and verdict is False else EXIT_ERROR
+
+
+def _print_feeds(console: Console, feeds: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table("feed", "files", "unchanged", "rows read", "accepted", "quarantined", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    names = ("files", "files_unchanged", "rows_read", "rows_accepted", "rows_quarantined")
+    sums = dict.fromkeys(names, 0)
+    for feed, metadata in sorted(feeds.items()):
+        values = [int(metadata.get(name, 0)) for name in names]
+        for name, value in zip(names, values, strict=True):
+            sums[name] += value
+        table.add_row(feed, *(f"{value:,}" for value in values))
+    if feeds:
+        table.add_row("[bold]all feeds[/]", *(f"[bold]{value:,}[/]" for value in sums.values()))
+        console.print(table)
+
+
+def _print_rules(console: Console, result: Any) -> bool | None:
+    """Print how the rules came out; return whether the gate is open, or None when it was not reached."""
+    evaluations = [
+        event.asset_check_evaluation_data
+        for event in result.all_events
+        if event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    verdict: bool | None = None
+    passed = failed = 0
+    by_severity: dict[str, list[str]] = {}
+    for evaluation in evaluations:
+        if evaluation.asset_key.path[0] != "governance":
+            continue
+        if evaluation.check_name == "gate_is_open":
+            verdict = evaluation.passed
+            continue
+        if evaluation.passed:
+            passed += 1
+            continue
+        failed += 1
+        metadata = {name: value.value for name, value in evaluation.metadata.items()}
+        label = f"{metadata.get('rule', evaluation.check_name)} ({metadata.get('offending_subjects', '?')})"
+        by_severity.setdefault(str(metadata.get("severity", "failed")), []).append(label)
+    if passed or failed:
+        parts = [f"[green]{passed} passed[/]"]
+        words = {"block": "red", "withhold": "yellow", "warn": "cyan"}
+        parts += [f"[{words.get(name, 'red')}]{name}: {', '.join(rules)}[/]" for name, rules in by_severity.items()]
+        console.print(f"Rules:           {'; '.join(parts)}")
+    if verdict is not None:
+        console.print(f"Gate:            {'[green]open[/]' if verdict else '[red]closed[/]'}")
+    return verdict
+
+
+def _relative(path: str) -> str:
+    """Shorten a path below the working directory: shorter to read, and still right to paste."""
+    try:
+        return str(Path(path).absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return path
