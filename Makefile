@@ -31,7 +31,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: $(VENV)/.installed ## Install everything into .venv
+setup: $(VENV)/.installed ## Install everything into .venv, and parse the dbt project
+	@$(BIN)/los --settings $(SETTINGS) prepare
 
 feeds: $(VENV)/.installed
 	@$(BIN)/python examples/$(EXAMPLE)/make_feeds.py --settings $(SETTINGS)

@@ -48,11 +48,11 @@ class Check:
     """How a rule is put to one stage, in SQL.
 
     Both queries read `audit.run` (one row: as_of, known_at, run_id, stage, marts_audit_id), the schemas of the
-    warehouse, and the committed rows of the lake as `lake.loads`, `lake.observations`, `lake.definitions_kpis` and so on.
+    warehouse, and the committed rows of the lake as `lake.loads`, `lake.observations`, `lake.definitions_kpis`, ...
 
     Attributes:
-        violations: Returns every offending subject, never a sample, with `FINDING_COLUMNS`. A subject may come more than
-            once, each time with another detail.
+        violations: Returns every offending subject, never a sample, with `FINDING_COLUMNS`. A subject may come more
+            than once, each time with another detail.
         judged: Returns one number, the subjects that were judged.
         may_judge_nothing: Whether zero subjects are a fair state of affairs. Otherwise a rule that was put to nothing
             proves nothing, and counts as not evaluated.

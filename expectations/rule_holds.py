@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from great_expectations.expectations import UnexpectedRowsExpectation
 
 
-class RuleHolds(UnexpectedRowsExpectation):
+class RuleHolds(UnexpectedRowsExpectation):  # type: ignore[misc]
     """Expect the query of a rule to return no row.
 
     The stock expectation also fetches up to 200 offending rows, with a second scan. Ours are written by one set-based

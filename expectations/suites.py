@@ -1,7 +1,7 @@
 """The rules as Great Expectations suites, one per subject: ownership, mapping, data, goal changes, portfolio, reports.
 
-A rule's query is written once, in its file. Here it becomes a `RuleHolds` expectation; Great Expectations counts the rows
-that it returns and expects none.
+A rule's query is written once, in its file. Here it becomes a `RuleHolds` expectation; Great Expectations counts the
+rows that it returns and expects none.
 
 Importing Great Expectations takes five seconds and 260 MB. Everything here that needs it imports it when it is called.
 """

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,16 @@ from orchestration.settings import PROJECT_ROOT, Settings, load_settings, read_s
 
 EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
 
+WorkbookPath = Annotated[Path, typer.Argument(help="Workbook (.xlsx) to write.")]
+
+
+class OutputFormat(StrEnum):
+    """How a command prints what it found."""
+
+    text = "text"
+    json = "json"
+
+
 app = typer.Typer(
     name="los",
     help="Line of Sight: ingest, model, audit and publish OKRs with the KPIs that prove them.",
@@ -26,6 +37,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+workbook = typer.Typer(help="The company files as one Excel workbook, and back.", no_args_is_help=True)
+app.add_typer(workbook, name="workbook")
 
 
 @app.callback()
@@ -66,7 +80,9 @@ def prepare() -> None:
 
 @app.command()
 def run(
-    as_of: Annotated[str | None, typer.Option(help="Business date, YYYY-MM-DD; default: LOS_AS_OF, else today.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Business date, YYYY-MM-DD; default: LOS_AS_OF, else today.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and write the site, but publish nothing.")] = False,
 ) -> None:
     """Run the whole pipeline once, in this process, and say what came of it."""
@@ -102,7 +118,8 @@ def releases() -> None:
     if not found:
         typer.echo("no release yet; do: los run")
     for release in found:
-        typer.echo(f"{'*' if release.is_current else ' '} {release.name}  published {release.published_at}")
+        mark = "*" if release.is_current else " "
+        typer.echo(f"{mark} {release.name}  published {release.manifest.published_at:%Y-%m-%d %H:%M} UTC")
 
 
 @app.command()
@@ -114,6 +131,86 @@ def rollback(
 
     release = switch_back(load_settings().releases_dir, to=to)
     typer.echo(f"current release: {release.name}")
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="Company directory or workbook; default: LOS_COMPANY_DIR.")
+    ] = None,
+    landing: Annotated[
+        Path | None, typer.Option(help="Folder of the feeds' files; default: that of the company.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day for which owners are judged, YYYY-MM-DD; default: today.")
+    ] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print what was found.")] = OutputFormat.text,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
+    feeds: Annotated[bool, typer.Option("--feeds/--no-feeds", help="Read the feeds' files, where they are.")] = True,
+) -> None:
+    """Check company files and feed files in seconds, without touching lake or warehouse."""
+    from orchestration.checking import check as find_problems
+    from orchestration.checking import find_landing
+
+    settings = load_settings()
+    path = path or settings.company_dir
+    if feeds and landing is None:
+        is_ours = path.resolve() == settings.company_dir.resolve() and settings.landing.is_dir()
+        landing = settings.landing if is_ours else find_landing(path)
+    day = _date(as_of) if as_of else settings.as_of
+    report = find_problems(path, landing_dir=landing if feeds else None, as_of=day, clock=settings.clock())
+    typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
+    raise typer.Exit(report.exit_code(strict=strict))
+
+
+@app.command()
+def schemas(directory: Annotated[Path, typer.Argument(help="Where to write them; made when missing.")]) -> None:
+    """Write the JSON Schemas of the company files, feeds.yml included, for editors."""
+    from orchestration.company.schemas import export_schemas
+    from orchestration.ingestion.contracts import FeedsFile
+
+    for path in export_schemas(directory, {"feeds": FeedsFile}):
+        typer.echo(path)
+
+
+@workbook.command()
+def template(path: WorkbookPath) -> None:
+    """Write an empty workbook to fill: headers, comments, lists of choices."""
+    from orchestration.company.workbook import write_template
+
+    _refuse_existing(path)
+    typer.echo(write_template(path))
+
+
+@workbook.command("export")
+def export_workbook(
+    company_dir: Annotated[Path, typer.Argument(help="Company directory.")],
+    path: WorkbookPath,
+) -> None:
+    """Write a company directory as a workbook; feeds.yml stays as it is."""
+    from orchestration.company.workbook import write_workbook
+
+    _refuse_existing(path)
+    typer.echo(write_workbook(company_dir, path))
+
+
+@workbook.command("import")
+def import_workbook(
+    path: Annotated[Path, typer.Argument(help="Workbook (.xlsx).")],
+    company_dir: Annotated[Path, typer.Argument(help="Directory for the YAML files; made when missing.")],
+) -> None:
+    """Write a workbook as the YAML files of a company directory; nothing there is replaced."""
+    from orchestration.company.workbook import workbook_to_yaml
+
+    for written in workbook_to_yaml(path, company_dir):
+        typer.echo(written)
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.suffix.lower() != ".xlsx":
+        raise LosError("not the name of a workbook", found=path.name, expected="a name that ends in .xlsx")
+    if path.exists():
+        raise LosError("the file is there already", file=path, remedy="delete it, or choose another name")
 
 
 def _date(text: str) -> date:

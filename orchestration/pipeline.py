@@ -37,9 +37,9 @@ def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> in
 
     import dagster as dg
 
+    from orchestration.definitions import build_definitions
     from orchestration.defs.automation import AUDIT_ONLY, PUBLISH_REPORTS
     from orchestration.defs.partitions import current_as_of
-    from orchestration.definitions import build_definitions
 
     day = as_of or current_as_of(settings)
     job = build_definitions(settings).resolve_job_def(PUBLISH_REPORTS if publish else AUDIT_ONLY)

@@ -43,13 +43,13 @@ class Settings(BaseModel):
     now: datetime | None = Field(
         None, description="Clock for replaying history, ISO 8601 with an offset; default: the real one."
     )
-    gate: Literal["standard", "strict"] = Field(
-        "standard", description="`strict` turns every withhold into a block."
-    )
+    gate: Literal["standard", "strict"] = Field("standard", description="`strict` turns every withhold into a block.")
     first_as_of: date = Field(date(2013, 1, 1), description="First day that `publish_reports` can be backfilled for.")
     keep_releases: int = Field(10, ge=2, description="How many releases stay on disk.")
     duckdb_threads: int = Field(2, ge=1, description="Threads of each DuckDB connection.")
-    duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection.")
+    duckdb_memory_limit: str = Field(
+        "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection."
+    )
 
     @model_validator(mode="after")
     def _zones_are_stated(self) -> Self:

@@ -24,7 +24,7 @@ DBT_PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 _PARSED_SUFFIXES = {".sql", ".yml", ".yaml", ".md", ".csv", ".py"}
 
 
-class ManifestMissing(LosError):
+class ManifestMissingError(LosError):
     """The dbt manifest has not been built."""
 
 
@@ -117,11 +117,11 @@ def require_manifest(settings: Settings) -> Path:
     """Return the manifest's path.
 
     Raises:
-        ManifestMissing: `prepare` has not run for these folders.
+        ManifestMissingError: `prepare` has not run for these folders.
     """
     path = manifest_path(settings)
     if not path.exists():
-        raise ManifestMissing("the dbt manifest is missing", file=path, remedy="run `los prepare` (or `make setup`)")
+        raise ManifestMissingError("the dbt manifest is missing", file=path, remedy="run `los prepare`")
     return path
 
 
@@ -148,10 +148,12 @@ def _stamp(settings: Settings) -> str:
 
 
 def model_keys(settings: Settings, layer: str) -> list[tuple[str, str]]:
-    """Return (schema, name) of every model of a layer, read from the manifest."""
+    """Return (schema, name) of every table or view of a layer, read from the manifest."""
     manifest = json.loads(require_manifest(settings).read_bytes())
     return sorted(
         (node["schema"], node["name"])
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["fqn"][1] == layer
+        if node["resource_type"] == "model"
+        and node["fqn"][1] == layer
+        and node["config"]["materialized"] != "ephemeral"
     )

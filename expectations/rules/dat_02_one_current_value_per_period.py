@@ -1,4 +1,4 @@
-"""DAT-02: one current value per KPI and period; the declared grain of every published model is unique."""
+"""DAT-02: one current value per KPI and period, the newest; the declared grain of every published model is unique."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ select
     'kpi' as subject_type,
     kpi_id as subject_id,
     case
+        when current_values = 1
+            then 'of the period of ' || period_start_on || ' the vintage of ' || current_vintage_at
+            || ' is current, though that of ' || newest_vintage_at || ' is known'
         when current_values = 0 then 'no value is current for the period of ' || period_start_on
         else current_values || ' values are current for the period of ' || period_start_on
     end as detail,
-    source_file,
-    source_row,
-    load_id
+    cast(null as varchar) as source_file,
+    cast(null as bigint) as source_row,
+    cast(null as varchar) as load_id
 from (
     select
         kpi_id,
         period_start_on,
         count(*) filter (where is_current) as current_values,
-        max(source_file) as source_file,
-        max(source_row) as source_row,
-        max(load_id) as load_id
+        max(vintage_at) filter (where is_current) as current_vintage_at,
+        max(vintage_at) as newest_vintage_at
     from marts.fct_kpi_observation
     group by kpi_id, period_start_on
-    having count(*) filter (where is_current) <> 1
 ) as periods
+where current_values <> 1 or current_vintage_at is distinct from newest_vintage_at
 union all
 """
 

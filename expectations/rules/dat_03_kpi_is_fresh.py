@@ -2,9 +2,9 @@
 
 Judged are the KPIs of committed key results whose cycle is open: it has started and is not closed. A period is owed
 once its end plus the agreed offset (whole days) is not after as_of, and only up to the day on which the last of those
-key results is due: what comes later proves nothing about them. After the close nothing is owed; the figures of a key result
-that never got its data say so themselves. Counted from the newest period that arrived, the one after it must not be
-owed yet; a KPI that never sent anything owes the period in which its first key result starts.
+key results is due: what comes later proves nothing about them. After the close nothing is owed; the figures of a key
+result that never got its data say so themselves. Counted from the newest period that arrived, the one after it must
+not be owed yet; a KPI that never sent anything owes the period in which its first key result starts.
 """
 
 from __future__ import annotations

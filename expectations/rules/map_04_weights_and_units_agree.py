@@ -1,7 +1,7 @@
 """MAP-04: weights are positive and sum to 1 per key result; units of key result and measured KPI agree.
 
-Two things may be left out. When no `measures` link has a weight, the roll-up weighs them equally, so nothing can fail to
-add up. A key result without a unit counts in that of its KPIs, which must then agree among themselves.
+Two things may be left out. When no `measures` link has a weight, the roll-up weighs them equally, so nothing can fail
+to add up. A key result without a unit counts in that of its KPIs, which must then agree among themselves.
 """
 
 from __future__ import annotations

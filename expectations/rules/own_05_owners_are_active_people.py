@@ -1,8 +1,8 @@
 """OWN-05: owners are active people for the whole interval.
 
 The interval is judged as far as it has come: from the start of the cycle (of the key result, when it starts later) to
-as_of, or to the cycle's end when that is past. What happened to a person after the cycle does not spoil a score that was
-earned while they were there, and an owner who will leave next month is not missing yet.
+as_of, or to the cycle's end when that is past. What happened to a person after the cycle does not spoil a score that
+was earned while they were there, and an owner who will leave next month is not missing yet.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ held as (
         ownership.role,
         ownership.person_id,
         greatest(coalesce(ownership.owned_from, subjects.from_on), subjects.from_on) as held_from_on,
-        least(coalesce(ownership.owned_to - interval 1 day, subjects.until_on), subjects.until_on)::date as held_until_on
+        least(coalesce(ownership.owned_to - 1, subjects.until_on), subjects.until_on) as held_until_on
     from subjects
     inner join marts.dim_ownership as ownership
         on ownership.subject_type = subjects.subject_type and ownership.subject_id = subjects.subject_id
@@ -64,10 +64,11 @@ held as (
 select
     held.subject_type,
     held.subject_id,
-    held.person_id || ' holds the role ' || held.role || ' from ' || held.held_from_on || ' to ' || held.held_until_on
-    || ' and ' || case
-        when person.active_to < held.held_until_on then 'left on ' || person.active_to
-        else 'started on ' || person.active_from
+    held.person_id || case
+        when person.active_to < held.held_until_on
+            then ' left on ' || person.active_to || ' and holds the role ' || held.role || ' to ' || held.held_until_on
+        else ' started on ' || person.active_from || ' and holds the role ' || held.role || ' from '
+            || held.held_from_on
     end as detail,
     held.source_file,
     held.source_row,

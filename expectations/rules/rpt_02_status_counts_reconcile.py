@@ -30,7 +30,7 @@ select
     coalesce(expected.key_result_id, reported.key_result_id, '(no id)') as subject_id,
     case
         when reported.lines is null then 'it is committed and has started, and the scorecard lacks it'
-        when expected.key_result_id is null then 'the scorecard counts it, though it is not committed or has not started'
+        when expected.key_result_id is null then 'the scorecard counts it, though it is not committed or not started'
         when reported.lines <> 1 then 'the scorecard counts it ' || reported.lines || ' times'
         else 'its status is none of those that are counted'
     end as detail,

@@ -66,7 +66,7 @@ def _run_suites(session: AuditSession, catalogue: Catalogue, stage: Stage) -> di
 
     reported: dict[str, list[_Reported]] = {}
     # It prints notes on its first use; they are about features that we do not use.
-    with redirect_stdout(io.StringIO()), gx_duckdb.served(session, session.context.run_id) as arguments:
+    with redirect_stdout(io.StringIO()), gx_duckdb.served(session) as arguments:
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
         source = context.data_sources.add_sql(

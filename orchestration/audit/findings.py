@@ -1,4 +1,4 @@
-"""From violations to results: every offending subject once per rule, with the person who answers for it, and its waiver.
+"""From violations to results: every offending subject once per rule, with whoever answers for it, and its waiver.
 
 All set-based: one insert per failed rule, one statement for owners, one for waivers, whatever their number.
 """
@@ -46,7 +46,10 @@ select
     coalesce(subject_type, 'table'),
     coalesce(subject_id, '(none)'),
     array_to_string(list_slice(list(distinct detail order by detail), 1, {shown}), '; ')
-    || case when count(distinct detail) > {shown} then '; and ' || (count(distinct detail) - {shown}) || ' more' else '' end,
+    || case
+        when count(distinct detail) > {shown} then '; and ' || (count(distinct detail) - {shown}) || ' more'
+        else ''
+    end,
     arg_min(source_file, detail),
     arg_min(source_row, detail),
     arg_min(load_id, detail),
@@ -257,7 +260,7 @@ def gather(
 ) -> tuple[list[Evaluation], pa.Table]:
     """Write down every offending subject of every failed rule.
 
-    A rule whose violations cannot be written down, or turn out to be more or fewer than were counted, was not evaluated.
+    A rule whose violations cannot be written down, or turn out to be others than were counted, was not evaluated.
 
     Returns:
         The evaluations, and the results: columns of `INTEGRITY_RESULTS` less those of the run, one row per rule and

@@ -1,8 +1,8 @@
 """What was audited, in a few bytes: per table its shape, its number of rows, and a checksum that knows no order.
 
-Two tables with the same fingerprint hold the same rows in the same columns. The checksum adds up a 64-bit hash of every
-row, so it takes one scan, needs no sorting, and a row that is doubled or lost, or two that cancel each other out, do not
-escape it. It guards against accidents and edits, not against somebody who computes collisions.
+Two tables with the same fingerprint hold the same rows in the same columns. The checksum adds up a 64-bit hash of
+every row, so it takes one scan, needs no sorting, and a row that is doubled or lost, or two that cancel each other out,
+do not escape it. It guards against accidents and edits, not against somebody who computes collisions.
 """
 
 from __future__ import annotations

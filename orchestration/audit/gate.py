@@ -1,8 +1,8 @@
 """The gate: from outcomes to a verdict. Pure: it reads nothing, writes nothing and knows no clock.
 
-It fails closed. Open means that every rule of the catalogue has exactly one outcome, reached on exactly the data at hand,
-by exactly this catalogue, for exactly this business date; and that no blocking rule failed and every rule that could
-have stopped or withheld something was evaluated. Whatever else turns up closes it, with a sentence that says what.
+It fails closed. Open means that every rule of the catalogue has exactly one outcome, reached on exactly the data at
+hand, by exactly this catalogue, for exactly this business date; and that no blocking rule failed and every rule that
+could have stopped or withheld something was evaluated. Whatever else turns up closes it, with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -173,7 +173,9 @@ def _strange(
         elif count > 1:
             reasons.append(f"{rule_id} has {count} outcomes on the {stage}, expected one; run the audit again")
     for rule_id in audit.findings.keys() - times.keys():
-        reasons.append(f"findings of {rule_id} are on record for the {stage}, and it has no outcome; run the audit again")
+        reasons.append(
+            f"findings of {rule_id} are on record for the {stage}, and it has no outcome; run the audit again"
+        )
     for entry in audit.outcomes:
         contradiction = _contradiction(entry, declared.get(entry.rule_id), audit)
         if contradiction:
@@ -210,10 +212,8 @@ def _contradiction(entry: RuleOutcome, rule: Rule | None, audit: RecordedAudit) 
         return f"it {entry.outcome} with {entry.failed_count} findings and {entry.waived_count} waived"
     recorded = audit.findings.get(entry.rule_id, FindingTotals())
     if recorded != FindingTotals(entry.failed_count, entry.waived_count, entry.findings_checksum):
-        return (
-            f"{entry.failed_count + entry.waived_count} findings were made, and the {recorded.failed + recorded.waived} "
-            "on record are not those"
-        )
+        made, kept = entry.failed_count + entry.waived_count, recorded.failed + recorded.waived
+        return f"{made} findings were made, and the {kept} on record are not those"
     return None
 
 

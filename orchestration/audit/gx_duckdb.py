@@ -1,8 +1,8 @@
 """Great Expectations on DuckDB: a SQLAlchemy dialect whose cursors own their rows and ask an audit session.
 
-Great Expectations hands out a result after it has left the connection that made it, which `duckdb-engine` cannot serve;
-a buffered cursor can. Every connection of the dialect is the same audit session, so what a check can see and how long it
-may take is decided there and nowhere else.
+Great Expectations hands out a result after it has left the connection that made it, which `duckdb-engine` cannot
+serve; a buffered cursor can. Every connection of the dialect is the same audit session, so what a check can see and how
+long it may take is decided there and nowhere else.
 
 Import this module inside the function that uses it: it imports SQLAlchemy and `duckdb-engine`.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -26,9 +27,10 @@ _sessions: dict[str, AuditSession] = {}
 
 
 @contextlib.contextmanager
-def served(session: AuditSession, name: str) -> Iterator[dict[str, str]]:
+def served(session: AuditSession) -> Iterator[dict[str, str]]:
     """Let the dialect find a session. Yields the `connect_args` of an engine on it."""
     registry.register("duckdb.gx", __name__, "SessionDialect")
+    name = uuid.uuid4().hex
     _sessions[name] = session
     try:
         yield {"session": name}

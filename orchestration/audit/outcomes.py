@@ -106,24 +106,34 @@ def newest_audits(lake: Lake, as_of: date) -> dict[Stage, RecordedAudit]:
     Raises:
         AuditError: The lake cannot be read.
     """
-    committed = f"select load_id from {_files(lake, 'loads')}"
-    outcomes = _files(lake, "rule_outcomes")
     names = ", ".join(RuleOutcome.__dataclass_fields__)
     try:
         with duckdb.connect() as connection:
-            newest = connection.execute(
-                f"select stage, max(audit_id) from {outcomes} where audit_id in ({committed}) and as_of = ? group by stage",
+            connection.execute(
+                f"""
+                create table outcomes as
+                select {names}
+                from {_files(lake, "rule_outcomes")}
+                where as_of = ? and audit_id in (select load_id from {_files(lake, "loads")})
+                """,
                 [as_of],
-            ).fetchall()
+            )
+            newest = connection.execute("select stage, max(audit_id) from outcomes group by stage").fetchall()
+            connection.execute(
+                f"""
+                create table findings as
+                select *
+                from {_files(lake, "integrity_results")}
+                where audit_id in (select max(audit_id) from outcomes group by stage)
+                """
+            )
             audits: dict[Stage, RecordedAudit] = {}
             for stage, audit_id in newest:
                 rows = connection.execute(
-                    f"select {names} from {outcomes} where audit_id = ? order by rule_id", [audit_id]
+                    f"select {names} from outcomes where audit_id = ? order by rule_id", [audit_id]
                 ).fetchall()
-                recorded = f"{_files(lake, 'integrity_results')} where audit_id = '{audit_id}'"
-                audits[stage] = RecordedAudit(
-                    audit_id, tuple(RuleOutcome(*row) for row in rows), total_findings(connection, recorded)
-                )
+                totals = total_findings(connection, f"findings where audit_id = '{audit_id}'")
+                audits[stage] = RecordedAudit(audit_id, tuple(RuleOutcome(*row) for row in rows), totals)
             return audits
     except duckdb.Error as error:
         raise AuditError(

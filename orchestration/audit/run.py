@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -139,7 +140,7 @@ def run_audit(
 
     content = hashlib.sha256(f"{run_id}\0{stage}\0{catalogue.hash}\0{fingerprint.value}".encode()).hexdigest()
     with lake.exclusive(), lake.begin(_after_every_audit(lake, audited_at), content) as load:
-        run = {
+        run: dict[str, Any] = {
             "audit_id": load.load_id,
             "run_id": run_id,
             "stage": stage,
@@ -238,10 +239,8 @@ def _require_subjects(rule: Rule, stage: Stage, evaluation: Evaluation, judged: 
     return evaluation
 
 
-def _outcome(
-    rule: Rule, evaluation: Evaluation | None, judged: int | None, totals: FindingTotals
-) -> dict[str, object]:
-    facts: dict[str, object] = {
+def _outcome(rule: Rule, evaluation: Evaluation | None, judged: int | None, totals: FindingTotals) -> dict[str, Any]:
+    facts: dict[str, Any] = {
         "rule_id": rule.id,
         "severity": rule.severity,
         "judged_count": judged,
@@ -266,7 +265,7 @@ def _total(results: pa.Table) -> dict[str, FindingTotals]:
         return total_findings(connection, "results")
 
 
-def _with_run(results: pa.Table, run: dict[str, object]) -> pa.Table:
+def _with_run(results: pa.Table, run: dict[str, Any]) -> pa.Table:
     """Put the columns of the run before those of the findings, typed as the lake has them."""
     columns = [
         pa.array([run[name]] * results.num_rows, type_) if name in run else results.column(name).cast(type_)
@@ -283,8 +282,7 @@ def _after_every_audit(lake: Lake, moment: datetime) -> datetime:
     """
     with duckdb.connect() as connection:
         row = connection.execute(
-            "select max(loaded_at) from read_parquet(?, union_by_name = true) where kind = 'audit'",
-            [lake.glob("loads")],
+            "select max(audited_at) from read_parquet(?, union_by_name = true)", [lake.glob("rule_outcomes")]
         ).fetchone()
     newest = row[0] if row else None
     return moment if newest is None else max(moment, newest.replace(tzinfo=UTC) + timedelta(microseconds=1))

@@ -236,8 +236,9 @@ def _show_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, known_at: date
     about the business date.
     """
     root = Lake(lake.root.resolve())
+    # A table, not a view: every other table of the lake is filtered by it, and the ledger is one small file per load.
     connection.execute(
-        "create view lake.loads as select * from "
+        "create table lake.loads as select * from "
         f"read_parquet({_quoted(root.glob('loads'))}, union_by_name = true) "
         f"where kind = 'audit' or loaded_at <= timestamp '{known_at:%Y-%m-%d %H:%M:%S.%f}'"
     )

@@ -1,7 +1,7 @@
 """Verdicts on file, and the one question that publishing asks: may exactly this be published?
 
-A verdict is a JSON file in the lake, never changed once it is there. The file is a record, not a key: before anything is
-published, the verdict is reached again from the outcomes in the lake and the data at hand, and the two must agree.
+A verdict is a JSON file in the lake, never changed once it is there. The file is a record, not a key: before anything
+is published, the verdict is reached again from the outcomes in the lake and the data at hand, and the two must agree.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def confirm_publishable(
 ) -> Verdict:
     """Return the verdict under which the data at hand may be published for a business date.
 
-    It is the newest on file for that date. It must pass, be about exactly this data, these rules and this mode, and come
-    out the same when it is reached again.
+    It is the newest on file for that date. It must pass, be about exactly this data, these rules and this mode, and
+    come out the same when it is reached again.
 
     Raises:
         GateClosed: It may not; the message has one line per reason.
@@ -163,7 +163,7 @@ def read_verdict(path: Path) -> Verdict:
 def newest_verdict(lake: Lake, as_of: date | None = None) -> Verdict | None:
     """Return the verdict on the newest audit, of one business date or of any; None when there is none.
 
-    Audits never tie and never run backwards, clocks may: so the audit orders verdicts, then the clock, then their number.
+    Audits never tie and never run backwards, clocks may: so audits order verdicts, then the clock, then their number.
 
     Raises:
         AuditError: A verdict on file cannot be read: it might have been the newest.
@@ -176,7 +176,7 @@ def newest_verdict(lake: Lake, as_of: date | None = None) -> Verdict | None:
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as plain JSON values, with a checksum over them."""
-    facts = {"format": FORMAT} | json.loads(json.dumps(asdict(verdict), default=_plain))
+    facts: dict[str, Any] = {"format": FORMAT, **json.loads(json.dumps(asdict(verdict), default=_plain))}
     return facts | {"checksum": _checksum(facts)}
 
 

@@ -173,19 +173,23 @@ def _write(rows: dict[str, list[Record]], path: Path) -> Path:
 def _write_notes(workbook: Any) -> None:
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     notes = workbook.create_sheet(NOTES_SHEET)
     notes.column_dimensions["A"].width = 26
     notes.column_dimensions["B"].width = 110
     title = WriteOnlyCell(notes, "The company, as definitions")
-    title.font = Font(bold=True, size=14)
+    title.font = Font(name="Calibri", bold=True, size=14)
+    notes.page_setup.orientation = "landscape"
+    notes.page_setup.fitToHeight = 0
+    notes.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     notes.append([title])
     for line in _NOTES:
         notes.append(["", line])
     notes.append([])
     for sheet in sheets().values():
         name = WriteOnlyCell(notes, sheet.name)
-        name.font = Font(bold=True)
+        name.font = Font(name="Calibri", bold=True)
         name.hyperlink = f"#{sheet.name}!A1"
         notes.append([name, (sheet.model.__doc__ or "").split("\n")[0]])
 
@@ -194,11 +198,16 @@ def _write_sheet(workbook: Any, sheet: Sheet, rows: list[Record]) -> None:
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.comments import Comment
     from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     page = workbook.create_sheet(sheet.name)
     names = [column.name for column in sheet.columns]
     frozen = names.index("id") + 1 if "id" in names else 1
     page.freeze_panes = f"{column_letters(frozen + 1)}2"
+    page.print_title_rows = "1:1"
+    page.page_setup.orientation = "landscape"
+    page.page_setup.fitToHeight = 0
+    page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     for number, column in enumerate(sheet.columns, start=1):
         dimension = page.column_dimensions[column_letters(number)]
         dimension.width = _width(column)
@@ -207,7 +216,7 @@ def _write_sheet(workbook: Any, sheet: Sheet, rows: list[Record]) -> None:
     header = []
     for column in sheet.columns:
         cell = WriteOnlyCell(page, column.name)
-        cell.font = Font(bold=True, color="FFFFFF")
+        cell.font = Font(name="Calibri", bold=True, color="FFFFFF")
         cell.fill = PatternFill("solid", fgColor="1F3A5F" if column.required else "6B7F99")
         cell.alignment = Alignment(vertical="center")
         cell.comment = Comment(_explanation(column), "Line of Sight", width=300, height=120)
@@ -298,4 +307,4 @@ def _add_validation(page: Any, sheet: Sheet, column: Column, letters: str) -> No
     rule.showErrorMessage = True
     rule.errorTitle, rule.error = column.name[:32], expected
     rule.add(f"{letters}2:{letters}{LAST_ROW}")
-    page.add_data_validation(rule) if hasattr(page, "add_data_validation") else page.data_validations.append(rule)
+    page.data_validations.append(rule)

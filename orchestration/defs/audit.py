@@ -9,7 +9,7 @@ from expectations.catalogue import CATALOGUE
 from expectations.rule import Rule, Stage
 from orchestration.audit.run import AuditReport, run_audit
 from orchestration.audit.verdict import decide_and_record
-from orchestration.defs.partitions import as_of, business_days
+from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
 from orchestration.defs.resources import ProjectResource
 from orchestration.defs.transformation import WAREHOUSE_POOL
 from orchestration.errors import LosError
@@ -79,7 +79,7 @@ def definitions(settings: Settings) -> dg.Definitions:
                 lake=project.lake,
                 stage=stage,
                 as_of=as_of(context),
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 clock=current.clock,
                 threads=current.duckdb_threads,
                 memory_limit=current.duckdb_memory_limit,
@@ -93,6 +93,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         deps=audited,
         check_specs=_check_specs("marts", INTEGRITY_RESULTS),
         partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
         pool=WAREHOUSE_POOL,
         kinds={"greatexpectations", "duckdb", "parquet"},
     )
@@ -108,9 +109,12 @@ def definitions(settings: Settings) -> dg.Definitions:
         deps=[INTEGRITY_RESULTS, *reported],
         check_specs=[
             *_check_specs("reports", VERDICT),
-            dg.AssetCheckSpec("gate_is_open", asset=VERDICT, description="Every rule that must hold for a release holds."),
+            dg.AssetCheckSpec(
+                "gate_is_open", asset=VERDICT, description="Every rule that must hold for a release holds."
+            ),
         ],
         partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
         pool=WAREHOUSE_POOL,
         kinds={"greatexpectations", "duckdb"},
     )
@@ -122,7 +126,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             warehouse=current.warehouse_path,
             lake=project.lake,
             as_of=as_of(context),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             mode=current.gate,
             clock=current.clock,
         )
@@ -137,7 +141,9 @@ def definitions(settings: Settings) -> dg.Definitions:
             asset_key=VERDICT,
             check_name="gate_is_open",
             passed=decision.passing,
-            metadata={"reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons) or "none")},
+            metadata={
+                "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in decision.reasons) or "none")
+            },
         )
 
     return dg.Definitions(assets=[integrity_results, verdict])

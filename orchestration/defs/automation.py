@@ -5,7 +5,7 @@ import time
 
 import dagster as dg
 
-from orchestration.defs.partitions import business_days, company_time_zone, current_as_of
+from orchestration.defs.partitions import company_time_zone, current_as_of
 from orchestration.defs.resources import ProjectResource
 from orchestration.settings import Settings
 
@@ -16,21 +16,18 @@ AUDIT_ONLY = "audit_without_publishing"
 def definitions(settings: Settings) -> dg.Definitions:
     """The jobs run in one process, since one process writes the DuckDB file."""
     time_zone = company_time_zone(settings)
-    days = business_days(settings)
     starts_itself = settings.environment == "production"
     everything = dg.AssetSelection.all()
 
     publish_reports = dg.define_asset_job(
         PUBLISH_REPORTS,
         selection=everything,
-        partitions_def=days,
         executor_def=dg.in_process_executor,
         description="Ingest, model, audit and publish the report of one business date.",
     )
     audit_without_publishing = dg.define_asset_job(
         AUDIT_ONLY,
         selection=everything - dg.AssetSelection.groups("releases"),
-        partitions_def=days,
         executor_def=dg.in_process_executor,
         description="Dry run: everything up to the verdict and the governance site; nothing is published.",
     )
@@ -51,9 +48,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING if starts_itself else dg.DefaultSensorStatus.STOPPED,
     )
-    def feed_files(
-        context: dg.SensorEvaluationContext, project: ProjectResource
-    ) -> dg.RunRequest | dg.SkipReason:
+    def feed_files(context: dg.SensorEvaluationContext, project: ProjectResource) -> dg.RunRequest | dg.SkipReason:
         """Publish again when a file in the feeds' folder is new or changed, once it has settled for a minute."""
         current = project.settings
         if not current.landing.is_dir():

@@ -59,12 +59,14 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
         description=f"{contract.name}. {contract.description or ''}".strip(),
         kinds={contract.format, "parquet"},
         tags={"source_type": contract.source_type, "layout": contract.layout},
-        metadata={"owner": contract.owner or "", "steward": contract.steward or "", "schedule": contract.schedule or ""},
+        metadata={
+            "owner": contract.owner or "",
+            "steward": contract.steward or "",
+            "schedule": contract.schedule or "",
+        },
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=offset + timedelta(days=1), warn_window=offset),
     )
-    def observations_of_feed(
-        context: dg.AssetExecutionContext, project: ProjectResource
-    ) -> dg.MaterializeResult[None]:
+    def observations_of_feed(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
         settings = project.settings
         # Read again here: the file on disk may be newer than the code location.
         contracts = {entry.id: entry for entry in load_contracts(settings.company_dir / "feeds.yml")}
@@ -102,7 +104,7 @@ def observations(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
         if totals.rows_accepted == 0:
             raise dg.Failure(
                 f"the lake has no observation of any feed; looked in {project.settings.landing}; "
-                "do: put the feeds' files there, or correct the paths in feeds.yml (the steps of the feeds say what each expects)",
+                "do: put the feeds' files there, or correct feeds.yml; each feed's step says what it expects",
                 allow_retries=False,
             )
         return dg.MaterializeResult(

@@ -9,6 +9,9 @@ from orchestration.company.loader import read_time_zone
 from orchestration.errors import LosError
 from orchestration.settings import Settings
 
+ONE_DAY_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""A backfill is a run for each business date: the warehouse holds one date at a time."""
+
 
 def company_time_zone(settings: Settings) -> str:
     """Return the company's time zone, and UTC while organization.yml cannot be read.

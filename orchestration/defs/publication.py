@@ -3,7 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.audit import VERDICT
-from orchestration.defs.partitions import as_of, business_days
+from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
 from orchestration.defs.resources import ProjectResource
 from orchestration.defs.transformation import WAREHOUSE_POOL
 from orchestration.errors import LosError
@@ -20,7 +20,13 @@ def definitions(settings: Settings) -> dg.Definitions:
     reports = [dg.AssetKey(list(key)) for key in model_keys(settings, "reports")]
 
     @dg.asset(
-        key=SITE, group_name="governance", deps=[VERDICT, *reports], partitions_def=days, pool=WAREHOUSE_POOL, kinds={"html"}
+        key=SITE,
+        group_name="governance",
+        deps=[VERDICT, *reports],
+        partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
+        pool=WAREHOUSE_POOL,
+        kinds={"html"},
     )
     def review_site(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
         """Static pages for governance leads, written whatever the verdict."""
@@ -35,7 +41,12 @@ def definitions(settings: Settings) -> dg.Definitions:
         )
 
     @dg.asset(
-        key=RELEASE, group_name="releases", deps=[SITE, VERDICT, *reports], partitions_def=days, pool=WAREHOUSE_POOL,
+        key=RELEASE,
+        group_name="releases",
+        deps=[SITE, VERDICT, *reports],
+        partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
+        pool=WAREHOUSE_POOL,
         kinds={"duckdb", "parquet"},
     )
     def okr_reports(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:

@@ -29,7 +29,7 @@ class _OnlyWhatMatters(logging.Filter):
         return record.levelno >= logging.WARNING
 
 
-@dg.logger(description="One line for each finished step, and every warning.")
+@dg.logger({}, "One line for each finished step, and every warning.")
 def step_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """Write to standard error, so that what a command answers can be piped."""
     logger = logging.Logger("line_of_sight.steps", level=logging.DEBUG)

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from orchestration.defs.partitions import as_of, business_days
+from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
 from orchestration.defs.resources import ProjectResource
 from orchestration.settings import Settings
 from orchestration.transformation import environment, location_variables, require_manifest, run_target, run_variables
@@ -32,7 +32,7 @@ def _build(
     project.lake  # noqa: B018 - makes every table readable
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
     variables = location_variables(settings) | run_variables(
-        as_of=as_of(context), known_at=settings.known_at, run_id=context.run_id
+        as_of=as_of(context), known_at=settings.known_at, run_id=context.run.run_id
     )
     arguments = ["build", *(part for name in resource_types for part in ("--exclude-resource-type", name))]
     with environment(variables):
@@ -47,7 +47,8 @@ def _build(
     for event in events:
         key = context.asset_key_for_output(event.output_name)
         rows = counts.get(tuple(key.path))
-        metadata = {**event.metadata, **({"dagster/row_count": rows} if rows is not None else {})}
+        counted = {} if rows is None else {"dagster/row_count": dg.MetadataValue.int(rows)}
+        metadata: dict[str, Any] = {**event.metadata, **counted}
         yield dg.Output(event.value, output_name=event.output_name, metadata=metadata)
 
 
@@ -69,7 +70,7 @@ def _import_great_expectations() -> None:
     """Great Expectations takes seconds to import; the audit that follows needs it, and dbt runs in its own process."""
     try:
         import great_expectations  # noqa: F401
-    except Exception:  # noqa: BLE001,S110 - the audit imports it again and reports what is wrong
+    except Exception:
         return
 
 
@@ -84,6 +85,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         exclude=REPORTS,
         name="warehouse_models",
         partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
         dagster_dbt_translator=translator,
         pool=WAREHOUSE_POOL,
     )
@@ -98,12 +100,13 @@ def definitions(settings: Settings) -> dg.Definitions:
         select=REPORTS,
         name="report_models",
         partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
         dagster_dbt_translator=translator,
         pool=WAREHOUSE_POOL,
     )
-    def report_models(context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource) -> Iterator[Any]:
+    def report_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource
+    ) -> Iterator[Any]:
         yield from _build(context, dbt, project, resource_types=["unit_test"])
 
     return dg.Definitions(assets=[warehouse_models, report_models])
-
-

@@ -49,7 +49,7 @@ class Problem:
     message: str
 
 
-class Unreadable(Exception):  # noqa: N818 - names what it says of the file
+class Unreadable(Exception):
     """A file that cannot be read at all; becomes a rejected load, never an escaping error.
 
     Args:

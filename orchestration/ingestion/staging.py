@@ -112,6 +112,8 @@ class Staging:
         self._today = clock.astimezone(zone).date().isoformat()
         self._latest = clock + CLOCK_TOLERANCE
         self._problems: list[Problem] = []
+        self._line = f"staged.{records.line}"
+        self._record_columns = "record" if records.line == "record" else "record, line"
 
     def run(self) -> Counts:
         """Type and check every row, find duplicates, and fetch the text of what is kept out.
@@ -171,7 +173,7 @@ class Staging:
                     coalesce(
                         staged.available_at, timestamp {literal(lineage.loaded_at.isoformat(sep=" "))}
                     ) as vintage_at,
-                    {lineage.columns("staged.line", hashed)}
+                    {lineage.columns(self._line, hashed)}
                 from staged
                 inner join registry on staged.kpi_no = registry.kpi_no
                 where staged.problem is null {self._kept()}
@@ -194,12 +196,12 @@ class Staging:
 
     def _collect_texts(self, kept_out: int) -> None:
         """Fetch the text of every row that is kept out. The file is not needed after this."""
-        self._connection.execute("create or replace temp table record_texts (line bigint, raw_text varchar)")
+        self._connection.execute("create or replace temp table record_texts (record bigint, raw_text varchar)")
         if kept_out:
             wanted = """
-                select line from staged where problem is not null
+                select record from staged where problem is not null
                 union all
-                select staged.line
+                select staged.record
                 from staged
                 inner join duplicates on staged.rowid = duplicates.staged_row
                 where duplicates.is_conflict
@@ -212,7 +214,7 @@ class Staging:
             copy (
                 with kept_out as (
                     select
-                        staged.line,
+                        {self._line} as line,
                         coalesce(problem_texts.reason_code, 'duplicate_in_file') as reason_code,
                         coalesce(
                             problem_texts.column_name, cell_columns.column_name, {literal(self._column_of("value"))}
@@ -235,7 +237,7 @@ class Staging:
                     left join problem_texts on staged.problem = problem_texts.problem
                     left join cell_columns on staged.cell_no = cell_columns.cell_no
                     left join registry on staged.kpi_no = registry.kpi_no
-                    left join record_texts on staged.line = record_texts.line
+                    left join record_texts on staged.record = record_texts.record
                     left join suggestions
                         on staged.kpi_text = suggestions.kpi_text and problem_texts.reason_code = 'unknown_kpi'
                     where staged.problem is not null or duplicates.is_conflict
@@ -300,7 +302,7 @@ class Staging:
                 {registry_join}
             )
             select
-                line,
+                {self._record_columns},
                 cell_no,
                 kpi_no,
                 case when kpi_no is null then kpi_text end as kpi_text,
@@ -323,7 +325,10 @@ class Staging:
     def _long_source(self) -> tuple[str, dict[str, FileColumn]]:
         fields, columns = self._field_columns()
         listed = ", ".join(f"{expression} as {name}" for name, expression in fields.items())
-        return f"select line, cast(null as integer) as cell_no, {listed} from {self._records.relation}", columns
+        return (
+            f"select {self._record_columns}, cast(null as integer) as cell_no, {listed} from {self._records.relation}",
+            columns,
+        )
 
     def _stage_wide_rows(self) -> int:
         """Read a wide file once into `wide_rows`; return how many of its cells are empty."""
@@ -333,13 +338,12 @@ class Staging:
         cell_list = ", ".join(f"{cell.sql} as cell_{number}" for number, cell in enumerate(cells))
         listed = ", ".join(part for part in (listed, cell_list) if part)
         self._connection.execute(
-            f"create or replace temp table wide_rows as select line, {listed} from {self._records.relation}"
+            f"create or replace temp table wide_rows as "
+            f"select {self._record_columns}, {listed} from {self._records.relation}"
         )
         listed = ", ".join(f"cell_{number}" for number in range(len(cells)))
         empty = self._is_absent(FileColumn("cell", cells[0].kind))
-        (absent,) = self._one(
-            f"select count(*) from (select unnest([{listed}]) as cell from wide_rows) where {empty}"
-        )
+        (absent,) = self._one(f"select count(*) from (select unnest([{listed}]) as cell from wide_rows) where {empty}")
         return int(absent)
 
     def _wide_source(self) -> tuple[str, dict[str, FileColumn]]:
@@ -353,7 +357,7 @@ class Staging:
         source = f"""
             select * from (
                 select
-                    line,
+                    {self._record_columns},
                     unnest([{numbers}]) as cell_no,
                     unnest([{ids}]) as kpi_raw,
                     unnest([{texts}]) as value_raw

@@ -1,8 +1,8 @@
 """The lake on disk: staged writes, one atomic commit per load, orphan collection.
 
-Layout: `<root>/<entity>/<subject>/<load_id>.parquet`, and `<root>/loads/<load_id>.parquet` for the ledger. A load's data
-files are put in place first and its ledger row last, by rename: the ledger row is the commit. Whatever has no ledger
-row does not exist for readers, who filter on `load_id in (select load_id from loads)`.
+Layout: `<root>/<entity>/<subject>/<load_id>.parquet`, and `<root>/loads/<load_id>.parquet` for the ledger. A load's
+data files are put in place first and its ledger row last, by rename: the ledger row is the commit. Whatever has no
+ledger row does not exist for readers, who filter on `load_id in (select load_id from loads)`.
 """
 
 from __future__ import annotations

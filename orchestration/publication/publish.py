@@ -1,4 +1,4 @@
-"""The two steps of publication, for one set of settings: the governance site, always, and the release, behind the gate."""
+"""The two steps of publication under given settings: the governance site, always; the release, behind the gate."""
 
 from __future__ import annotations
 

@@ -35,9 +35,23 @@ _LAKE = (
 # The worst first: a rule that is put to two stages is what it is at its worse one.
 _WORST = ("not_evaluated", "failed", "waived", "passed", "excluded")
 
+# Names of the subjects that findings are about; what is not here is called by its id.
+NAMED = """named as (
+    select 'key_result' as subject_type, key_result_id as subject_id, any_value(title) as name
+    from marts.dim_key_result where is_current group by key_result_id
+    union all
+    select 'kpi', kpi_id, any_value(kpi_name) from marts.dim_kpi where is_current group by kpi_id
+    union all
+    select 'objective', objective_id, any_value(title) from marts.dim_objective where is_current group by objective_id
+    union all
+    select 'person', person_id, any_value(person_name) from marts.dim_person where is_current group by person_id
+    union all
+    select 'unit', org_unit_id, any_value(org_unit_name) from marts.dim_org_unit where is_current group by org_unit_id
+)"""
+
 # First seen: the first of the unbroken run of audits that found it, as `rpt_integrity_failures` has it; here for both
 # stages, and also when the reports were not built.
-FINDINGS = """
+FINDINGS = f"""
 with audited as (
     select * from lake.integrity_results where list_contains($audits, audit_id)
 ),
@@ -67,18 +81,7 @@ first_seen as (
     where absent.audit_id is null or earlier.audit_id > absent.audit_id
     group by all
 ),
-named as (
-    select 'key_result' as subject_type, key_result_id as subject_id, any_value(title) as name
-    from marts.dim_key_result where is_current group by key_result_id
-    union all
-    select 'kpi', kpi_id, any_value(kpi_name) from marts.dim_kpi where is_current group by kpi_id
-    union all
-    select 'objective', objective_id, any_value(title) from marts.dim_objective where is_current group by objective_id
-    union all
-    select 'person', person_id, any_value(person_name) from marts.dim_person where is_current group by person_id
-    union all
-    select 'unit', org_unit_id, any_value(org_unit_name) from marts.dim_org_unit where is_current group by org_unit_id
-)
+{NAMED}
 select
     audited.rule_id,
     audited.severity,
@@ -107,22 +110,25 @@ order by audited.rule_id, age_days desc, subject_name, audited.subject_id
 """
 
 # Mended: found by the audit before this one, of the same stage, and not by this one, which looked.
-REPAIRED = """
-with previous as (
+REPAIRED = f"""
+with {NAMED},
+previous as (
     select outcome.stage, max(outcome.audit_id) as audit_id
     from lake.rule_outcomes as outcome
     inner join lake.rule_outcomes as this on list_contains($audits, this.audit_id) and this.stage = outcome.stage
     where outcome.audit_id < this.audit_id and outcome.as_of <= this.as_of
     group by outcome.stage
 )
-select distinct result.rule_id, result.subject_type, result.subject_id, result.detail, result.owner_id,
-    coalesce(owner.person_name, result.owner_id) as owner_name
+select
+    result.rule_id, result.subject_type, result.subject_id, coalesce(named.name, result.subject_id) as subject_name,
+    result.detail, result.owner_id, coalesce(owner.name, result.owner_id) as owner_name
 from previous
 inner join lake.integrity_results as result on result.audit_id = previous.audit_id
 inner join lake.rule_outcomes as looked
     on list_contains($audits, looked.audit_id) and looked.stage = previous.stage and looked.rule_id = result.rule_id
     and looked.outcome in ('passed', 'failed', 'waived')
-left join marts.dim_person as owner on owner.person_id = result.owner_id and owner.is_current
+left join named on named.subject_type = result.subject_type and named.subject_id = result.subject_id
+left join named as owner on owner.subject_type = 'person' and owner.subject_id = result.owner_id
 where not exists (
     select 1 from lake.integrity_results as now
     where list_contains($audits, now.audit_id) and now.stage = previous.stage and now.rule_id = result.rule_id
@@ -209,22 +215,25 @@ where kind = 'feed'
 order by loaded_at desc, load_id desc
 limit {NEWEST_LOADS}
 """
-WAIVERS = """
-with newest as (
+WAIVERS = f"""
+with {NAMED},
+newest as (
     select * from lake.definitions_waivers
     where not coalesce(is_deleted, false)
     qualify row_number() over (partition by waiver_id order by loaded_at desc, load_id desc) = 1
 )
 select
-    newest.waiver_id, newest.rule_id, newest.subject_type, newest.subject_id, newest.reason, newest.approved_by_id,
-    coalesce(person.person_name, newest.approved_by_id) as approved_by_name, newest.approved_on, newest.expires_on,
+    newest.waiver_id, newest.rule_id, newest.subject_type, newest.subject_id,
+    coalesce(named.name, newest.subject_id) as subject_name, newest.reason, newest.approved_by_id,
+    coalesce(person.name, newest.approved_by_id) as approved_by_name, newest.approved_on, newest.expires_on,
     date_diff('day', $as_of::date, newest.expires_on) as days_left,
     exists (
         select 1 from lake.integrity_results as result
         where list_contains($audits, result.audit_id) and result.waiver_id = newest.waiver_id
     ) as is_in_use
 from newest
-left join marts.dim_person as person on person.person_id = newest.approved_by_id and person.is_current
+left join named on named.subject_type = newest.subject_type and named.subject_id = newest.subject_id
+left join named as person on person.subject_type = 'person' and person.subject_id = newest.approved_by_id
 order by newest.expires_on, newest.waiver_id
 """
 OLDEST_INPUT = """
@@ -265,9 +274,10 @@ class ReviewedRule:
         return self.outcome in {"failed", "not_evaluated"}
 
     @property
-    def urgency(self) -> tuple[int, int, int, str]:
+    def urgency(self) -> tuple[bool, int, int, int, str]:
         """Sorts what stops most first."""
         return (
+            self.outcome == "excluded",
             SEVERITY_ORDER.index(self.rule.severity),
             _WORST.index(self.outcome),
             -self.failed_count,
@@ -388,7 +398,8 @@ def _rules(catalogue: Catalogue, outcomes: Sequence[RuleOutcome], findings: Sequ
     return reviewed
 
 
-def _attention(row: Row) -> tuple[int, float, str, str]:
-    """Sort key: what needs attention first; within a status, what lags most."""
+def _attention(row: Row) -> tuple[bool, int, float, str, str]:
+    """Sort key: open cycles first, then what needs attention; within a status, what lags most."""
     lag = (row["expected_progress"] or 0.0) - (row["progress"] or 0.0)
-    return STATUS_ORDER.index(row["status"]), -lag, row["key_result_title"], row["key_result_id"]
+    is_over = row["cycle_state"] == "closed"
+    return is_over, STATUS_ORDER.index(row["status"]), -lag, row["key_result_title"], row["key_result_id"]

@@ -10,6 +10,7 @@ policy lets nothing else run or load. All text comes from outside and is escaped
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ from orchestration.publication.pages.rules import rule_sections, rules_page
 from orchestration.publication.pages.scorecard import scorecard_page
 from orchestration.publication.review import Review, read_review
 from orchestration.publication.tables import write_csv
-from orchestration.publication.text import finalize, moment, prose
+from orchestration.publication.text import breakable, finalize, moment, prose
 from orchestration.publication.tones import TONES
 
 __all__ = ["SiteFacts", "build_site"]
@@ -145,6 +146,7 @@ def _write(folder: Path, pages: Sequence[Page], frame: Mapping[str, Any]) -> Non
                 write_csv(path, table.rows, list(table.rows[0]))
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read),
@@ -154,7 +156,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["prose"] = prose
+    environment.filters |= {"prose": prose, "breakable": breakable}
     return environment
 
 

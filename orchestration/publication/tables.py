@@ -15,6 +15,8 @@ from orchestration.publication.text import csv_cell
 
 Row = Mapping[str, Any]
 
+PAGE_ROWS = 1000
+"""Rows of one table on one page: one megabyte, laid out and filtered without a wait. The download has all."""
 TOOLS_FROM = 10
 """Rows up to which a table is taken in at a glance, and filter and sorting would only be in the way."""
 
@@ -62,7 +64,7 @@ class Table:
         rows: All rows of the query.
         download: File name of the CSV with every field of `rows`; None for none.
         empty: What to say when there is no row.
-        limit: Show only so many; the page that has all is `more`.
+        limit: Show only so many; where there are more, `more` or the download has them.
         more: Relative link to the page that has all.
     """
 
@@ -72,7 +74,7 @@ class Table:
     rows: Sequence[Row]
     download: str | None = None
     empty: str = "Nothing to show."
-    limit: int | None = None
+    limit: int = PAGE_ROWS
     more: str | None = None
     shown: list[list[Cell]] = field(init=False, repr=False)
 
@@ -82,8 +84,8 @@ class Table:
 
     @property
     def has_tools(self) -> bool:
-        """Whether filter and sorting are offered: only where they reach every row."""
-        return len(self.rows) > TOOLS_FROM and not self.left_out
+        """Whether filter and sorting are offered: not in an excerpt, where they would mislead."""
+        return len(self.rows) > TOOLS_FROM and self.limit == PAGE_ROWS
 
     @property
     def left_out(self) -> int:

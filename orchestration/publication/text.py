@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from datetime import date, datetime
@@ -19,12 +18,17 @@ _UNSEEN = re.compile(
 )
 # Spreadsheets take these for the start of a formula, also in their full-width forms and after blanks.
 _FORMULA = re.compile(r"^[\s\x00]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]")
-_UNSAFE_IN_NAME = re.compile(r"[^a-z0-9]+")
+_LONG_WORD = re.compile(r"\S{32}")
+_EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def visible(text: str) -> str:
-    """Replace characters that act unseen by a visible name, `U+202E` in brackets."""
-    return _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+    """Replace characters that act unseen by their names, as in `[U+202E]`, and e-mail addresses by `[e-mail]`.
+
+    No column that is shown holds addresses; a sentence that somebody typed may.
+    """
+    shown = _UNSEEN.sub(lambda match: f"[U+{ord(match[0]):04X}]", text)
+    return _EMAIL.sub("[e-mail]", shown) if "@" in shown else shown
 
 
 def finalize(value: Any) -> Any:
@@ -34,6 +38,15 @@ def finalize(value: Any) -> Any:
     if value is None:
         return ""
     return visible(str(value))
+
+
+def breakable(text: str) -> Markup | str:
+    """Let a word that is too long for a column break: a table grants each column the width of its longest word."""
+    shown = visible(text)
+    if not _LONG_WORD.search(shown):
+        return shown
+    parts = (shown[place : place + 20] for place in range(0, len(shown), 20))
+    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def prose(text: str) -> Markup:
@@ -57,15 +70,6 @@ def csv_cell(value: Any) -> Any:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def slug(text: str) -> str:
-    """Return a name fit for files and anchors, one for each text: readable part and, when letters were lost, a hash."""
-    readable = _UNSAFE_IN_NAME.sub("-", text.lower()).strip("-")[:60]
-    if readable == text:
-        return readable
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{readable}-{digest}" if readable else digest
-
-
 def figure(value: float | None, unit: str | None = None) -> str:
     """Write a figure for people: three significant digits, thousands apart, shares as percent, its unit behind it."""
     if value is None or not math.isfinite(value):
@@ -77,7 +81,9 @@ def figure(value: float | None, unit: str | None = None) -> str:
         written = f"{value:,.0f}"
     else:
         digits = max(0, 2 - math.floor(math.log10(size)))
-        written = f"{value:,.{min(digits, 6)}f}".rstrip("0").rstrip(".")
+        written = f"{value:,.{min(digits, 6)}f}"
+        if "." in written:
+            written = written.rstrip("0").rstrip(".")
     return f"{written} {unit}" if unit else written
 
 

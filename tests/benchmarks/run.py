@@ -1,7 +1,7 @@
 """Measure a warm run of the flights example against its fixed floor, in the same session.
 
-The floor is what no run can do without: importing dagster, dagster-dbt and great_expectations once, and as many starts of
-dbt as the run makes, on an empty project. Run it with `make bench`; it needs one earlier `make run`, so that the run is warm.
+The floor is what no run can do without: importing dagster, dagster-dbt and great_expectations once, and as many
+starts of dbt as the run makes, on an empty project. Run it with `make bench`, after one `make run`.
 """
 
 from __future__ import annotations

@@ -37,7 +37,9 @@ def key_result_without_kpi(project):
 
 def kpi_without_owner(project):
     project.edit(
-        OPERATIONS, "      - {role: accountable_owner, person: lead_orders, from: 2021-01-01, acknowledged_on: 2025-12-01}\n", ""
+        OPERATIONS,
+        "      - {role: accountable_owner, person: lead_orders, from: 2021-01-01, acknowledged_on: 2025-12-01}\n",
+        "",
     )
 
 
@@ -56,12 +58,16 @@ def owner_who_left(project):
 
 def weights_of_nine_tenths(project):
     project.edit(
-        OKRS, "{kpi: portal_share_large, type: measures, weight: 0.25}", "{kpi: portal_share_large, type: measures, weight: 0.15}"
+        OKRS,
+        "{kpi: portal_share_large, type: measures, weight: 0.25}",
+        "{kpi: portal_share_large, type: measures, weight: 0.15}",
     )
 
 
 def dangling_kpi_id(project):
-    project.edit(OKRS, "{kpi: defect_share, type: measures, weight: 1}", "{kpi: defect_shar, type: measures, weight: 1}")
+    project.edit(
+        OKRS, "{kpi: defect_share, type: measures, weight: 1}", "{kpi: defect_shar, type: measures, weight: 1}"
+    )
 
 
 def stale_feed(project):

@@ -1,4 +1,4 @@
-"""The company that the warehouse's tests run on: each key result shows one thing, with figures simple enough to check."""
+"""The company that the warehouse's tests run on: each key result shows one thing, in figures simple enough to check."""
 
 from __future__ import annotations
 
@@ -187,9 +187,10 @@ def series() -> dict[str, dict[date, float]]:
 
 
 def write(root: Path) -> TinyLake:
-    """Write the whole company: definitions, one load of observations, one of a restated value."""
+    """Write the whole company: definitions, a load of observations, one of a restated value, and one that crashed."""
     lake = TinyLake(root)
     lake.define(DEFINED_AT, *organisation(), *kpis(), *goals())
     lake.observe(OBSERVED_AT, series())
     lake.observe(RESTATED_AT, {"steady": {date(2026, 2, 9): 0.76}})
+    lake.observe(RESTATED_AT + timedelta(hours=1), {"steady": {date(2026, 2, 9): 9.0}}, commit=False)
     return lake

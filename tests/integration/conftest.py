@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +17,10 @@ def acme_lake(tmp_path_factory: pytest.TempPathFactory) -> TinyLake:
 
 
 @pytest.fixture(scope="session")
-def acme_warehouse(acme_lake: TinyLake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+def acme_warehouse(acme_lake: TinyLake, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """Everything built, without an audit: tests that change it build it back."""
     folder: Path = tmp_path_factory.mktemp("warehouse")
-    yield Warehouse(
+    return Warehouse(
         lake=acme_lake.root,
         path=folder / "warehouse.duckdb",
         target=folder / "target",

@@ -93,15 +93,15 @@ def test_every_committed_key_result_that_has_started_is_counted_once(acme_wareho
 
 def test_days_before_a_change_keep_the_old_goal(acme_warehouse: Warehouse) -> None:
     """A target that moves rewrites the past."""
-    days = dict(
-        (on, (target, current, locked))
-        for on, target, current, locked in acme_warehouse.rows(
+    days = {
+        on: figures
+        for on, *figures in acme_warehouse.rows(
             "select as_of, target, attainment_vs_current, attainment_vs_locked from marts.fct_key_result_kpi "
             "where key_result_id = 'up' and as_of between '2026-01-31' and '2026-02-01'"
         )
-    )
-    assert days[date(2026, 1, 31)] == (0.8, pytest.approx(0.75), pytest.approx(0.75))
-    assert days[date(2026, 2, 1)] == (0.9, pytest.approx(0.3875), pytest.approx(0.775))
+    }
+    assert days[date(2026, 1, 31)] == [0.8, pytest.approx(0.75), pytest.approx(0.75)]
+    assert days[date(2026, 2, 1)] == [0.9, pytest.approx(0.3875), pytest.approx(0.775)]
     versions = acme_warehouse.rows(
         "select target, is_locked_version, locked_at, is_current from marts.dim_key_result "
         "where key_result_id = 'up' order by valid_from"
@@ -225,7 +225,7 @@ def test_an_old_report_can_be_made_again(acme_warehouse: Warehouse) -> None:
     then = replace(acme_warehouse, known_at=acme.OBSERVED_AT + timedelta(hours=1), as_of=date(2026, 2, 9))
     before = everything(acme_warehouse, "marts")
     try:
-        then.build()
+        then.build("--select", "+fct_key_result_daily")
         row = latest(then, "pair")
         assert row["as_of"] == date(2026, 2, 9)
         assert row["progress"] == pytest.approx((0.975 + 0.5) / 2)  # before the restatement
@@ -244,14 +244,16 @@ def test_reports_show_nothing_unaudited_and_withhold_what_the_audit_forbids(
     """Figures reach a reader that no audit has passed, or that it has failed."""
     by_status = "select status, count(*) from reports.rpt_okr_scorecard group by all order by all"
     assert acme_warehouse.rows(by_status) == [("withheld", 16)]
-    assert acme_warehouse.rows("select distinct is_withheld, progress from reports.rpt_key_result_kpi") == [(True, None)]
+    assert acme_warehouse.rows("select distinct is_withheld, progress from reports.rpt_key_result_kpi") == [
+        (True, None)
+    ]
 
     failure = {"rule_id": "OWN-02", "subject_type": "kpi", "subject_id": "latency", "detail": "nobody is its owner"}
     failures = [
         failure,
         {"rule_id": "MAP-01", "subject_type": "key_result", "subject_id": "unmapped", "detail": "no KPI measures it"},
-        {"rule_id": "OWN-01", "subject_type": "objective", "subject_id": "o_old", "detail": "no owner", "owner_id": "gone"},
-        {"rule_id": "POL-02", "subject_type": "kpi", "subject_id": "steady", "detail": "mere advice", "severity": "warn"},
+        {"rule_id": "OWN-01", "subject_type": "objective", "subject_id": "o_old", "detail": "-", "owner_id": "gone"},
+        {"rule_id": "POL-02", "subject_type": "kpi", "subject_id": "steady", "detail": "-", "severity": "warn"},
         {"rule_id": "OWN-02", "subject_type": "kpi", "subject_id": "on_time", "outcome": "waived", "waiver_id": "w"},
     ]
     rules = ["OWN-02", "MAP-01", "OWN-01", "POL-02"]
@@ -267,12 +269,13 @@ def test_reports_show_nothing_unaudited_and_withhold_what_the_audit_forbids(
     )
     assert withheld == {
         "down": "KPI latency: OWN-02: nobody is its owner",
-        "old": "OWN-01 (objective o_old): no owner",
+        "old": "OWN-01 (objective o_old): -",
         "unmapped": "MAP-01: no KPI measures it",
     }
     assert acme_warehouse.rows(
-        "select count(*) from reports.rpt_okr_scorecard where is_withheld and "
-        "coalesce(baseline, target, measured_value, progress, expected_progress, attainment_vs_locked, kpi_count) is not null"
+        "select count(*) from reports.rpt_okr_scorecard where is_withheld and coalesce(baseline, target, "
+        "measured_value, progress_raw, progress, expected_progress, attainment_vs_locked, attainment_vs_current, "
+        "kpi_count) is not null"
     ) == [(0,)]
     assert acme_warehouse.rows(
         "select key_result_id, kpi_id, status from reports.rpt_key_result_kpi where is_withheld order by all"
@@ -293,14 +296,10 @@ def test_reports_show_nothing_unaudited_and_withhold_what_the_audit_forbids(
     assert first != newest
 
 
-def test_uncommitted_load_does_not_exist(tmp_path: Path) -> None:
+def test_uncommitted_load_does_not_exist(acme_warehouse: Warehouse) -> None:
     """A crashed load shows up in a report."""
-    lake = acme.write(tmp_path / "lake")
-    lake.observe(datetime(2026, 2, 10, 20), {"steady": {date(2026, 2, 9): 9.0}}, commit=False)
-    warehouse = Warehouse(lake.root, tmp_path / "w.duckdb", tmp_path / "target", acme.AS_OF, datetime(2026, 2, 11))
-    warehouse.build("--select", "+fct_kpi_observation", "+fct_feed_load")
-    assert warehouse.rows("select max(value) from marts.fct_kpi_observation where kpi_id = 'steady'") == [(0.76,)]
-    assert warehouse.rows("select kind, count(*) from marts.fct_feed_load group by all order by all") == [
+    assert acme_warehouse.rows("select max(value) from marts.fct_kpi_observation where kpi_id = 'steady'") == [(0.76,)]
+    assert acme_warehouse.rows("select kind, count(*) from marts.fct_feed_load group by all order by all") == [
         ("definitions", 1),
         ("feed", 2),
     ]

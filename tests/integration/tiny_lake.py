@@ -43,7 +43,9 @@ class Record:
     is_deleted: bool = False
 
 
-def record(table: str, id_: str, *, effective_from: date | None = None, is_deleted: bool = False, **columns: Any) -> Record:
+def record(
+    table: str, id_: str, *, effective_from: date | None = None, is_deleted: bool = False, **columns: Any
+) -> Record:
     """Return a record; columns that are lists of dicts are child tables."""
     children = {name: rows for name, rows in columns.items() if isinstance(rows, list)}
     own = {name: value for name, value in columns.items() if name not in children}
@@ -158,9 +160,6 @@ class TinyLake:
         if not commit:
             (self.root / "loads" / f"{load.load_id}.parquet").unlink()
         return load.load_id
-
-
-
 
 
 @dataclass

@@ -110,7 +110,9 @@ select
     chosen.upper_limit,
     -- Until the lock, the version of the day stands for the locked one.
     {% for field in ["direction", "baseline", "target", "lower_limit", "upper_limit"] -%}
-    case when chosen.valid_to > chosen.locks_on then locked.{{ field }} else chosen.{{ field }} end as locked_{{ field }},
+    case
+        when chosen.valid_to > chosen.locks_on then locked.{{ field }} else chosen.{{ field }}
+    end as locked_{{ field }},
     {% endfor -%}
     rules.on_track_limit,
     rules.at_risk_limit,
@@ -128,5 +130,5 @@ left join newest_rules as rules on chosen.status_rule_id = rules.status_rule_id 
 left join objectives
     on
         chosen.objective_id = objectives.objective_id
-        and objectives.valid_from < chosen.end_day
-        and objectives.valid_to >= chosen.end_day
+        and chosen.end_day > objectives.valid_from
+        and chosen.end_day <= objectives.valid_to

@@ -19,7 +19,8 @@ placed as (
                 then row_number() over (
                     partition by
                         intervals.key_result_id,
-                        intervals.state = 'committed' and intervals.valid_to > coalesce(cycles.locks_on, cycles.starts_on)
+                        intervals.state = 'committed'
+                        and intervals.valid_to > coalesce(cycles.locks_on, cycles.starts_on)
                     order by intervals.valid_from
                 )
         end as place_after_lock

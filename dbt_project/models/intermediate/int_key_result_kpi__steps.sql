@@ -1,7 +1,6 @@
-{%- set in_time = "used.period_start_on >= used.starts_on" -%}
 {%- set so_far -%}
 over (
-            partition by used.key_result_kpi_interval_key order by used.period_start_on
+            partition by counted.key_result_kpi_interval_key order by counted.period_start_on
             rows between unbounded preceding and current row
         )
 {%- endset -%}
@@ -15,8 +14,8 @@ observations as (
     select * from {{ ref("int_kpi_observation__current") }}
 ),
 
--- From the value that stands when the key result starts to the last of the interval.
-used as (
+-- From the value that stands when the interval starts to the last one in it.
+standing as (
     select
         intervals.key_result_kpi_interval_key,
         intervals.kpi_id,
@@ -24,15 +23,6 @@ used as (
         intervals.link_type,
         intervals.measured_as,
         intervals.trailing_periods,
-        intervals.direction,
-        intervals.target,
-        intervals.lower_limit,
-        intervals.upper_limit,
-        intervals.locked_direction,
-        intervals.locked_target,
-        intervals.locked_lower_limit,
-        intervals.locked_upper_limit,
-        intervals.starts_on,
         intervals.first_day,
         intervals.end_day,
         observations.kpi_observation_key,
@@ -45,42 +35,47 @@ used as (
     inner join observations
         on
             intervals.kpi_id = observations.kpi_id
-            and observations.period_end_on < intervals.end_day
-            and observations.next_period_end_on > intervals.starts_on
+            and intervals.end_day > observations.period_end_on
+            and intervals.first_day < observations.next_period_end_on
+),
+
+-- Figures that add up over the key result's time need all of it, whatever version the interval belongs to.
+counted as (
+    select
+        intervals.key_result_kpi_interval_key,
+        observations.period_start_on,
+        observations.value,
+        {{ meets_limits(
+            "intervals.direction", "observations.value", "intervals.lower_limit", "intervals.upper_limit",
+            "intervals.target"
+        ) }} as is_met,
+        {{ meets_limits(
+            "intervals.locked_direction", "observations.value", "intervals.locked_lower_limit",
+            "intervals.locked_upper_limit", "intervals.locked_target"
+        ) }} as is_met_locked
+    from intervals
+    inner join observations
+        on
+            intervals.kpi_id = observations.kpi_id
+            and intervals.end_day > observations.period_end_on
+            and intervals.starts_on <= observations.period_start_on
+    where
+        intervals.link_type = 'measures'
+        and (
+            intervals.measured_as in ('sum_to_date', 'mean_to_date')
+            or intervals.direction in ('stay_above', 'stay_below', 'stay_within')
+        )
 ),
 
 running as (
     select
-        used.*,
-        sum(case when {{ in_time }} then used.value end) {{ so_far }} as sum_to_date,
-        count(case when {{ in_time }} then 1 end) {{ so_far }} as periods_to_date,
-        count(
-            case
-                when
-                    {{ in_time }}
-                    and {{ meets_limits(
-                        "used.direction", "used.value", "used.lower_limit", "used.upper_limit", "used.target"
-                    ) }}
-                    then 1
-            end
-        ) {{ so_far }} as periods_met,
-        count(
-            case
-                when
-                    {{ in_time }}
-                    and {{ meets_limits(
-                        "used.locked_direction", "used.value", "used.locked_lower_limit", "used.locked_upper_limit",
-                        "used.locked_target"
-                    ) }}
-                    then 1
-            end
-        ) {{ so_far }} as periods_met_locked
-    from used
-),
-
-standing as (
-    select * from running
-    where next_period_end_on > first_day
+        counted.key_result_kpi_interval_key,
+        counted.period_start_on,
+        sum(counted.value) {{ so_far }} as sum_to_date,
+        count(*) {{ so_far }} as periods_to_date,
+        count(case when counted.is_met then 1 end) {{ so_far }} as periods_met,
+        count(case when counted.is_met_locked then 1 end) {{ so_far }} as periods_met_locked
+    from counted
 ),
 
 trailing_means as (
@@ -92,9 +87,10 @@ trailing_means as (
     inner join observations
         on
             standing.kpi_id = observations.kpi_id
-            and observations.period_start_on <= standing.period_start_on
-            and observations.period_start_on > {{ periods_before("standing.grain", "standing.period_start_on", "standing.trailing_periods") }}
-    where standing.measured_as = 'trailing_mean' and standing.link_type = 'measures'
+            and standing.period_start_on >= observations.period_start_on
+            and {{ periods_before("standing.grain", "standing.period_start_on", "standing.trailing_periods") }}
+            < observations.period_start_on
+    where standing.link_type = 'measures' and standing.measured_as = 'trailing_mean'
     group by standing.key_result_kpi_interval_key, standing.period_start_on
 ),
 
@@ -105,19 +101,23 @@ with_data as (
         standing.value as kpi_value,
         case
             when standing.link_type <> 'measures' then null
-            when standing.measured_as = 'sum_to_date' then standing.sum_to_date
-            when standing.measured_as = 'mean_to_date' then standing.sum_to_date / nullif(standing.periods_to_date, 0)
+            when standing.measured_as = 'sum_to_date' then running.sum_to_date
+            when standing.measured_as = 'mean_to_date' then running.sum_to_date / running.periods_to_date
             when standing.measured_as = 'trailing_mean' then trailing_means.trailing_mean
             else standing.value
         end as measured_value,
-        standing.periods_met,
-        standing.periods_met_locked,
+        coalesce(running.periods_met, 0) as periods_met,
+        coalesce(running.periods_met_locked, 0) as periods_met_locked,
         standing.period_start_on,
         standing.period_end_on,
         standing.vintage_at,
         greatest(standing.first_day, standing.period_end_on) as first_day,
         least(standing.end_day, standing.next_period_end_on) as end_day
     from standing
+    left join running
+        on
+            standing.key_result_kpi_interval_key = running.key_result_kpi_interval_key
+            and standing.period_start_on = running.period_start_on
     left join trailing_means
         on
             standing.key_result_kpi_interval_key = trailing_means.key_result_kpi_interval_key

@@ -55,7 +55,7 @@ owned as (
         owners.person_id,
         row_number() over (
             partition by spans.kpi_id, spans.from_on
-            order by owners.owned_from desc, owners.person_id
+            order by owners.owned_from desc, owners.person_id asc
         ) as precedence
     from spans
     inner join owners

@@ -3,14 +3,15 @@
 -- A view: fct_kpi_observation stores all of it, int_kpi_observation__current the part that key results use.
 with known as (
     select
-        observations.*,
-        -- A vintage that was loaded again, to repair its file, is the newer load's row.
-        row_number() over (
-            partition by observations.kpi_id, observations.period_start_on, observations.vintage_at
-            order by observations.loaded_at desc, observations.load_id desc, observations.source_row desc
-        ) as load_newness
-    from {{ ref("stg_lake__observations") }} as observations
-    where observations.vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
+        *,
+        lag(value) over (
+            partition by kpi_id, period_start_on order by vintage_at, loaded_at, load_id, source_row
+        ) as restates_value,
+        lead(vintage_at) over (
+            partition by kpi_id, period_start_on order by vintage_at, loaded_at, load_id, source_row
+        ) as next_vintage_at
+    from {{ ref("stg_lake__observations") }}
+    where vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
 ),
 
 grains as (
@@ -31,13 +32,9 @@ select
     known.source_file,
     known.load_id,
     known.value,
-    lag(known.value) over (
-        partition by known.kpi_id, known.period_start_on order by known.vintage_at
-    ) as restates_value,
+    known.restates_value,
     known.source_row,
-    row_number() over (
-        partition by known.kpi_id, known.period_start_on order by known.vintage_at desc
-    ) = 1 as is_current,
+    known.next_vintage_at is null as is_current,
     known.period_start_on,
     {{ period_end("grains.grain", "known.period_start_on") }} as period_end_on,
     known.vintage_at,
@@ -45,4 +42,5 @@ select
     known.loaded_at
 from known
 left join grains on known.kpi_id = grains.kpi_id
-where known.load_newness = 1
+-- A vintage that was loaded again, to repair its file, is the newer load's row.
+where known.next_vintage_at is null or known.next_vintage_at > known.vintage_at

@@ -4,6 +4,10 @@ with links as (
     where is_latest
 ),
 
+audits as (
+    select count(*) as audit_count from {{ ref("int_audit__context") }}
+),
+
 withheld as (
     select
         links.key_result_kpi_day_key,
@@ -12,7 +16,7 @@ withheld as (
             else {{ joined_reasons("key_results.own_reason", "kpis.withheld_reason") }}
         end as withheld_reason
     from links
-    cross join (select count(*) as audit_count from {{ ref("int_audit__context") }}) as audits
+    cross join audits
     left join {{ ref("int_key_result__withheld") }} as key_results on links.key_result_id = key_results.key_result_id
     left join {{ ref("int_kpi__withheld") }} as kpis on links.kpi_id = kpis.kpi_id
 )
@@ -52,10 +56,8 @@ select
     {% endfor -%}
     observations.source_row as kpi_source_row,
     withheld.withheld_reason is not null as is_withheld,
-    {% for moment in ["kpi_period_start_on", "kpi_vintage_at"] -%}
-    case when withheld.withheld_reason is null then links.{{ moment }} end as {{ moment }}
-    {{- "," if not loop.last }}
-    {% endfor %}
+    case when withheld.withheld_reason is null then links.kpi_period_start_on end as kpi_period_start_on,
+    case when withheld.withheld_reason is null then links.kpi_vintage_at end as kpi_vintage_at
 from links
 inner join withheld on links.key_result_kpi_day_key = withheld.key_result_kpi_day_key
 inner join {{ ref("dim_key_result") }} as key_results on links.key_result_key = key_results.key_result_key

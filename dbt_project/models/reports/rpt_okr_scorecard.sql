@@ -1,4 +1,8 @@
-with withheld as (
+with audits as (
+    select count(*) as audit_count from {{ ref("int_audit__context") }}
+),
+
+withheld as (
     select
         daily.key_result_id,
         case
@@ -6,7 +10,7 @@ with withheld as (
             else withheld.withheld_reason
         end as withheld_reason
     from {{ ref("fct_key_result_daily") }} as daily
-    cross join (select count(*) as audit_count from {{ ref("int_audit__context") }}) as audits
+    cross join audits
     left join {{ ref("int_key_result__withheld") }} as withheld on daily.key_result_id = withheld.key_result_id
     where daily.is_latest
 ),
@@ -80,6 +84,8 @@ left join {{ ref("dim_objective") }} as objectives
 left join {{ ref("dim_cycle") }} as cycles on daily.cycle_id = cycles.cycle_id
 left join {{ ref("dim_org_unit") }} as units on daily.org_unit_id = units.org_unit_id and units.is_current
 left join {{ ref("dim_person") }} as champions on daily.champion_id = champions.person_id and champions.is_current
-left join {{ ref("dim_person") }} as reviewers on key_results.reviewer_id = reviewers.person_id and reviewers.is_current
-left join {{ ref("dim_person") }} as kpi_owners on main_kpis.kpi_owner_id = kpi_owners.person_id and kpi_owners.is_current
+left join {{ ref("dim_person") }} as reviewers
+    on key_results.reviewer_id = reviewers.person_id and reviewers.is_current
+left join {{ ref("dim_person") }} as kpi_owners
+    on main_kpis.kpi_owner_id = kpi_owners.person_id and kpi_owners.is_current
 where daily.is_latest

@@ -21,4 +21,9 @@ select
     source_row,
     source_load_id
 from {{ source("raw", "integrity_results") }}
-where audit_id in (select loads.load_id from {{ source("raw", "loads") }} as loads where loads.kind = 'audit')
+where
+    audit_id in (
+        select loads.load_id
+        from {{ source("raw", "loads") }} as loads
+        where loads.kind = 'audit'
+    )

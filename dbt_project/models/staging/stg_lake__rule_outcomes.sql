@@ -14,8 +14,11 @@ select
     failed_count,
     waived_count,
     duration_ms,
-    error_message,
-    catalogue_hash,
-    data_fingerprint
+    error_message
 from {{ source("raw", "rule_outcomes") }}
-where audit_id in (select loads.load_id from {{ source("raw", "loads") }} as loads where loads.kind = 'audit')
+where
+    audit_id in (
+        select loads.load_id
+        from {{ source("raw", "loads") }} as loads
+        where loads.kind = 'audit'
+    )

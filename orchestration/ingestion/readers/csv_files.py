@@ -44,7 +44,7 @@ def read_csv(
             count += len(split.lines)
             if split.rejects.num_rows:
                 rejects.append(split.rejects)
-    types = {"line": "BIGINT"} | {f"c{number}": "VARCHAR" for number in range(len(names))}
+    types = {"record": "BIGINT"} | {f"c{number}": "VARCHAR" for number in range(len(names))}
     declared = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     relation = (
         f"read_csv({literal(str(target))}, auto_detect = false, header = false, columns = {{{declared}}}, "
@@ -83,7 +83,7 @@ def _open(delivery: Delivery, contract: FeedContract) -> tuple[list[str], int, R
 def _collect_texts(
     connection: duckdb.DuckDBPyConnection, delivery: Delivery, contract: FeedContract, wanted: str
 ) -> None:
-    lines = connection.execute(f"select distinct line from ({wanted}) order by line").fetchnumpy()["line"]
+    lines = connection.execute(f"select distinct record from ({wanted}) order by record").fetchnumpy()["record"]
     _, _, splitter, blocks = _open(delivery, contract)
     batches = (_texts_of(split, np.asarray(lines, dtype=np.int64)) for split in splitter.split(blocks))
     stream_into(connection, "record_texts", TEXTS, (batch for batch in batches if batch.num_rows))

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from orchestration.ingestion.contracts import FeedContract
 from orchestration.ingestion.header import clean_name, resolve
 from orchestration.ingestion.physical import line_blocks, readable_text
-from orchestration.ingestion.readers.record_set import REJECTS, TEXTS, FileColumn, RecordSet, literal, stream_into
+from orchestration.ingestion.readers.record_set import REJECTS, FileColumn, RecordSet, literal, stream_into
 from orchestration.ingestion.reasons import Unreadable
 from orchestration.ingestion.sources import Delivery
 
@@ -31,6 +31,7 @@ MAX_RECORD_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 64
 """Of one record: braces and brackets inside each other. DuckDB's parser calls itself for each."""
 
+_RECORDS: Final = pa.schema([("line", pa.int64()), ("raw_text", pa.string())])
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
 _DEEP: Final = re.compile(rb"[\[{]")
 
@@ -41,11 +42,12 @@ def read_json(
     """Make the records of a JSON or JSON Lines file queryable. See `readers.read`."""
     records = _Records()
     cut = records.of_lines if contract.format == "jsonl" else records.of_document
-    stream_into(connection, "json_texts", TEXTS, cut(delivery, contract))
+    stream_into(connection, "json_texts", _RECORDS, cut(delivery, contract))
     connection.execute(
         """
         create or replace temp table json_records as
         select
+            rowid as record,
             line,
             raw_text,
             case
@@ -57,11 +59,11 @@ def read_json(
         """
     )
     connection.execute("drop table json_texts")
-    found = connection.execute(
+    found = connection.sql(
         "select line, 'ragged_row' as reason_code, broken as message, raw_text from json_records "
         "where broken is not null order by line"
     )
-    broken: pa.Table = found.to_arrow_table().cast(REJECTS)  # type: ignore[union-attr]
+    broken: pa.Table = found.to_arrow_table().cast(REJECTS)
     rejects = pa.concat_tables([*records.rejects, broken])
     if not records.count and not rejects.num_rows:
         raise Unreadable("empty_file", "the file holds no record")
@@ -84,6 +86,7 @@ def read_json(
         count=records.count - broken.num_rows,
         rejects=rejects,
         texts=_collect_texts,
+        line="line",
         notes=(f"{records.blank_lines} blank lines passed over",) if records.blank_lines else (),
     )
 
@@ -113,7 +116,7 @@ def _collect_texts(connection: duckdb.DuckDBPyConnection, wanted: str) -> None:
     connection.execute(
         f"""
         create or replace temp table record_texts as
-        select line, raw_text from json_records where line in (select line from ({wanted}))
+        select record, raw_text from json_records where record in (select record from ({wanted}))
         """
     )
 
@@ -146,7 +149,7 @@ class _Records:
                 texts = pa.Array.from_buffers(pa.large_string(), len(ends), buffers).filter(pa.array(kept))
                 self.count += len(texts)
                 texts = pc.utf8_rtrim(texts, "\n").cast(pa.string())
-                yield pa.RecordBatch.from_arrays([pa.array(lines[kept]), texts], schema=TEXTS)
+                yield pa.RecordBatch.from_arrays([pa.array(lines[kept]), texts], schema=_RECORDS)
             else:
                 limits = zip(starts[kept].tolist(), ends[kept].tolist(), strict=True)
                 yield self._batch(lines[kept].tolist(), [data[start:end] for start, end in limits])
@@ -203,7 +206,7 @@ class _Records:
         self.count += len(good)
         if rejects:
             self.rejects.append(pa.Table.from_pylist(rejects, schema=REJECTS))
-        return pa.RecordBatch.from_arrays([pa.array(numbers, pa.int64()), pa.array(good, pa.string())], schema=TEXTS)
+        return pa.RecordBatch.from_arrays([pa.array(numbers, pa.int64()), pa.array(good, pa.string())], schema=_RECORDS)
 
 
 def _is_utf8(data: bytes) -> bool:

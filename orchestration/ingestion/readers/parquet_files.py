@@ -73,14 +73,14 @@ def read_parquet(
         connection.execute(
             f"""
             create or replace temp table record_texts as
-            select file_row_number + 1 as line, cast(to_json(struct_pack({selected})) as varchar) as raw_text
+            select file_row_number + 1 as record, cast(to_json(struct_pack({selected})) as varchar) as raw_text
             from {source}
-            where file_row_number + 1 in (select line from ({wanted}))
+            where file_row_number + 1 in (select record from ({wanted}))
             """
         )
 
     return RecordSet(
-        relation=f"(select file_row_number + 1 as line, {selected} from {source})",
+        relation=f"(select file_row_number + 1 as record, {selected} from {source})",
         columns=columns,
         header=header,
         count=count,

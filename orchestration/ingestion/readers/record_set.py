@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -16,8 +17,8 @@ REJECTS = pa.schema(
 )
 """Records that are broken as such: physical line, why, and their text."""
 
-TEXTS = pa.schema([("line", pa.int64()), ("raw_text", pa.string())])
-"""Records as text: physical line of the first character, and the text without its line end."""
+TEXTS = pa.schema([("record", pa.int64()), ("raw_text", pa.string())])
+"""Records as text, without their line end."""
 
 MAX_RAW_CHARACTERS = 65_536
 """Characters of raw text and raw values that the quarantine keeps of one row."""
@@ -41,13 +42,14 @@ class RecordSet:
     """The records of one file.
 
     Attributes:
-        relation: SQL of a relation with `line` (BIGINT, physical line of the record's first line, or number of the
-            record where a format has no lines) and whatever the columns' expressions need.
+        relation: SQL of a relation with `record` (BIGINT, distinct) and whatever the columns' expressions need.
+        line: the relation's column with the physical line on which the record begins; `record` itself where no two
+            records share a line, and where a format has no lines but numbers.
         columns: column of the file -> how SQL reaches it.
         header: what the columns mean.
         count: records in `relation`, counted without DuckDB's reader.
         rejects: broken records, columns of `REJECTS`; they are not in `relation`.
-        texts: given the SQL of a relation with distinct `line`s, makes the table `record_texts(line, raw_text)`.
+        texts: given the SQL of a relation with `record`s, makes the table `record_texts(record, raw_text)`.
         notes: what was passed over and why ("2 blank lines").
     """
 
@@ -58,6 +60,7 @@ class RecordSet:
     rejects: pa.Table
     texts: Callable[[duckdb.DuckDBPyConnection, str], None]
     notes: tuple[str, ...] = ()
+    line: Literal["record", "line"] = "record"
 
 
 def stream_into(

@@ -23,8 +23,13 @@ def badge(word: str, note: str | None = None) -> Cell:
 
 
 def count_column(label: str, name: str) -> Column:
-    """Return a column of whole numbers."""
-    return Column(label, lambda row: Cell(f"{row[name]:,}", sort=row[name]), is_number=True)
+    """Return a column of whole numbers; None is shown as nothing."""
+
+    def show(row: Row) -> Cell:
+        count = row[name]
+        return Cell(sort="") if count is None else Cell(f"{count:,}", sort=count)
+
+    return Column(label, show, is_number=True)
 
 
 def age(row: Row) -> Cell:
@@ -61,7 +66,7 @@ def rule_column() -> Column:
 def finding_columns(rows: Sequence[Row], evidence: Callable[[Row], Cell]) -> list[Column]:
     """Return what is told of offending subjects; waivers only when there is one among `rows`."""
     columns = [
-        Column("Subject", lambda row: Cell(row["subject_name"], _subject_note(row)), width=25),
+        Column("Subject", subject, width=25),
         Column("What was found", lambda row: Cell(row["detail"] or ""), width=35),
         Column("Owner", lambda row: Cell(row["owner_name"], words(row["owner_role"])), is_facet=True),
         Column("Since", _since),
@@ -76,9 +81,12 @@ def _waiver(row: Row) -> Cell:
     return badge("waived", note=row["waiver_id"]) if row["waiver_id"] else Cell()
 
 
-def _subject_note(row: Row) -> str:
+def subject(row: Row) -> Cell:
+    """Show what a finding or a waiver is about."""
     kind = words(row["subject_type"])
-    return kind if row["subject_name"] == row["subject_id"] else f"{kind} {row['subject_id']}"
+    return Cell(
+        row["subject_name"], kind if row["subject_name"] == row["subject_id"] else f"{kind} {row['subject_id']}"
+    )
 
 
 def _since(row: Row) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.publication.pages.cells import badge, evidence_of, finding_columns, rule_column, words
+from orchestration.publication.pages.cells import badge, evidence_of, finding_columns, rule_column, subject
 from orchestration.publication.pages.model import Page, SiteFacts
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Table
@@ -58,7 +58,7 @@ def changes_of(review: Review, facts: SiteFacts) -> Changes:
             "Failures that are mended",
             [
                 rule_column(),
-                Column("Subject", lambda row: Cell(row["subject_id"], words(row["subject_type"]))),
+                Column("Subject", subject),
                 Column("What it was", lambda row: Cell(row["detail"] or "")),
                 Column("Owner", lambda row: Cell(row["owner_name"]), is_facet=True),
             ],

@@ -66,18 +66,20 @@ def feeds_page(review: Review, feeds: Feeds) -> Page:
         download="quarantine.csv",
         empty="No row of a current file is in quarantine.",
     )
+    columns = [
+        Column("File", lambda row: Cell(row["source_file"] or "", row["feed_id"] or "", is_code=True)),
+        Column("Outcome", lambda row: badge(row["status"], note=words(row["reason_code"])), is_facet=True),
+        count_column("Rows read", "rows_read"),
+        count_column("Accepted", "rows_accepted"),
+        count_column("Quarantined", "rows_quarantined"),
+        Column("Loaded", lambda row: Cell(moment(row["loaded_at"]), sort=moment(row["loaded_at"]))),
+    ]
+    if any(row["message"] for row in review.loads):
+        columns.append(Column("Message", lambda row: Cell(row["message"] or ""), width=25))
     loads = Table(
         "newest-loads",
         "One row per load of a file, newest first",
-        [
-            Column("File", lambda row: Cell(row["source_file"] or "", row["feed_id"] or "", is_code=True)),
-            Column("Outcome", lambda row: badge(row["status"], note=words(row["reason_code"])), is_facet=True),
-            count_column("Rows read", "rows_read"),
-            count_column("Accepted", "rows_accepted"),
-            count_column("Quarantined", "rows_quarantined"),
-            Column("Loaded", lambda row: Cell(moment(row["loaded_at"]), sort=moment(row["loaded_at"]))),
-            Column("Message", lambda row: Cell(row["message"] or "")),
-        ],
+        columns,
         review.loads,
         download="loads.csv",
         empty="No file was loaded.",

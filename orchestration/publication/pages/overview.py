@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orchestration.publication.pages.cells import rule_column, words
+from orchestration.publication.pages.cells import rule_column, subject
 from orchestration.publication.pages.changes import Changes
 from orchestration.publication.pages.feeds import Feeds
 from orchestration.publication.pages.model import Fact, Page, SiteFacts
@@ -104,7 +104,7 @@ def _verdict_facts(review: Review, facts: SiteFacts) -> list[Fact]:
     if oldest:
         until = f"{oldest['kpi_name']}, to {oldest['data_on']}"
         found.append(Fact("Oldest input", f"{days(oldest['data_age_days'])} old", until))
-    return [*found, Fact("Release", facts.release_id or "none", "" if facts.release_id else "audited only")]
+    return [*found, Fact("Release", facts.release_id or "none", is_code=bool(facts.release_id))]
 
 
 def _withheld(review: Review) -> Table:
@@ -135,7 +135,7 @@ def _waivers(review: Review) -> Table:
         "waivers-on-file",
         "Exceptions to a rule, by expiry; a waived failure stays in the lists, marked",
         [
-            Column("Subject", lambda row: Cell(row["subject_id"], words(row["subject_type"]))),
+            Column("Subject", subject),
             rule_column(),
             Column("Reason", lambda row: Cell(row["reason"] or "")),
             Column("Approved by", lambda row: Cell(row["approved_by_name"] or "", moment(row["approved_on"]))),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from orchestration.publication.pages.cells import badge, count_column, evidence_of, finding_columns, words
 from orchestration.publication.pages.model import Page, SiteFacts
 from orchestration.publication.review import Review, ReviewedRule
-from orchestration.publication.tables import Cell, Column, Table
+from orchestration.publication.tables import PAGE_ROWS, Cell, Column, Table
 from orchestration.publication.text import counted
+from orchestration.publication.tones import TONES
 
 BRIEF = 5
 """Subjects of a rule that the overview shows; the rules' page has all."""
@@ -56,28 +57,35 @@ def rules_page(review: Review, sections: Sequence[RuleSection]) -> Page:
 
 def _index(review: Review, sections: Sequence[RuleSection]) -> Table:
     by_id = {reviewed.rule.id: reviewed for reviewed in review.rules}
-    rows = [
-        {
-            "rule_id": section.rule_id,
-            "title": section.title,
-            "severity": section.severity,
-            "outcome": section.outcome,
-            "judged_count": by_id[section.rule_id].judged_count,
-            "failed_count": by_id[section.rule_id].failed_count,
-            "waived_count": by_id[section.rule_id].waived_count,
-            "owner_role": section.owner_role,
-            "why": section.why,
-            "remedy": section.remedy,
-            "error": section.error,
-        }
-        for section in sections
-    ]
+    rows = []
+    for section in sections:
+        reviewed = by_id[section.rule_id]
+        is_checked = reviewed.outcome != "excluded"
+        rows.append(
+            {
+                "rule_id": section.rule_id,
+                "title": section.title,
+                "severity": section.severity,
+                "outcome": section.outcome,
+                "judged_count": reviewed.judged_count if is_checked else None,
+                "failed_count": reviewed.failed_count if is_checked else None,
+                "waived_count": reviewed.waived_count if is_checked else None,
+                "owner_role": section.owner_role,
+                "why": section.why,
+                "remedy": section.remedy,
+                "error": section.error,
+            }
+        )
     return Table(
         "rule-index",
         "One row per rule, what stops most first",
         [
-            Column("Rule", lambda row: Cell(row["rule_id"], row["title"], href=f"#{row['rule_id']}"), width=35),
-            Column("Severity", lambda row: badge(row["severity"]), is_facet=True),
+            Column(
+                "Rule",
+                lambda row: Cell(row["rule_id"], row["title"].replace("`", ""), href=f"#{row['rule_id']}"),
+                width=35,
+            ),
+            Column("When it fails", lambda row: Cell(TONES[row["severity"]].word), is_facet=True),
             Column("Outcome", lambda row: badge(row["outcome"]), is_facet=True),
             count_column("Judged", "judged_count"),
             count_column("Failed", "failed_count"),
@@ -92,7 +100,7 @@ def _section(reviewed: ReviewedRule, facts: SiteFacts) -> RuleSection:
     rule = reviewed.rule
     columns = finding_columns(reviewed.findings, evidence_of(facts.source_url))
 
-    def table(prefix: str, limit: int | None) -> Table:
+    def table(prefix: str, limit: int) -> Table:
         return Table(
             f"{prefix}-{rule.id}",
             f"Subjects for which {rule.id} does not hold, oldest first",
@@ -100,7 +108,7 @@ def _section(reviewed: ReviewedRule, facts: SiteFacts) -> RuleSection:
             reviewed.findings,
             download=f"failures-{rule.id.lower()}.csv",
             limit=limit,
-            more=f"rules.html#{rule.id}" if limit and len(reviewed.findings) > limit else None,
+            more=f"rules.html#{rule.id}" if BRIEF == limit < len(reviewed.findings) else None,
         )
 
     return RuleSection(
@@ -115,7 +123,7 @@ def _section(reviewed: ReviewedRule, facts: SiteFacts) -> RuleSection:
         error=reviewed.error,
         summary=_summary(reviewed),
         needs_attention=reviewed.needs_attention,
-        findings=table("findings", None),
+        findings=table("findings", PAGE_ROWS),
         brief=table("brief", BRIEF),
     )
 

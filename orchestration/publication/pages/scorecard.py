@@ -16,7 +16,7 @@ from orchestration.publication.tones import STATUS_ORDER
 def scorecard_page(review: Review, facts: SiteFacts) -> Page:
     """Return the scorecard."""
     note = (
-        "Computed from the KPIs, never from what somebody reported. What needs attention comes first."
+        "Computed from the KPIs, never from what somebody reported. Open cycles come first, and what needs attention."
         if review.verdict.passing
         else f"The gate is closed, so no figure of this day is shown. {what_stands(facts)}"
     )
@@ -47,10 +47,11 @@ def scorecard_table(review: Review, facts: SiteFacts) -> Table:
     """Return the table of key results."""
     return Table(
         "okr-scorecard",
-        "One row per committed key result, what needs attention first",
+        "One row per committed key result: open cycles first, and what needs attention",
         [
-            Column("Key result", _key_result, width=25),
+            Column("Key result", lambda row: Cell(row["key_result_title"], row["objective_title"]), width=25),
             Column("Unit", lambda row: Cell(row["org_unit_name"]), is_facet=True),
+            Column("Cycle", lambda row: Cell(row["cycle_name"], row["cycle_state"] or ""), is_facet=True),
             Column("Status", _status, is_facet=True, width=15),
             Column("Progress", _progress, is_number=True, width=10),
             Column("Measured", _measured, is_number=True),
@@ -88,10 +89,6 @@ def _measures(review: Review) -> Table:
         download="key-result-kpis.csv",
         empty="No link is published.",
     )
-
-
-def _key_result(row: Row) -> Cell:
-    return Cell(row["key_result_title"], f"{row['objective_title']} · {row['cycle_name']}")
 
 
 def _status(row: Row) -> Cell:

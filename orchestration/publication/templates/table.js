@@ -48,8 +48,9 @@ for (const table of document.querySelectorAll("table[data-tools]")) {
   };
   let waiting = 0;
   search.addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(apply, rows.length > 2000 ? 150 : 0);
+    if (rows.length <= 2000) return apply();
+    clearTimeout(waiting); // a long table waits for a pause in typing
+    waiting = setTimeout(apply, 150);
   });
   choices.forEach(({ select }) => select.addEventListener("change", apply));
 

@@ -112,7 +112,7 @@ class SmallCompany:
         )
 
     def add_key_result(self, key_result_id: str, links: dict[str, str] | None = None, **values: Any) -> None:
-        """Define a committed key result of the first quarter; `links` maps link type to KPI, weight 1 if it measures."""
+        """Define a committed key result of the first quarter; `links` maps link type to KPI."""
         facts = {
             "key_result_key": f"{key_result_id}|1",
             "key_result_id": key_result_id,
@@ -186,7 +186,7 @@ class SmallCompany:
                     "unit": "minutes",
                     "obs_status": "A",
                     "source_type": "system",
-                    "vintage_at": load.loaded_at,
+                    "vintage_at": row.get("vintage_at", load.loaded_at),
                     "source_row": number,
                     **lineage,
                 }
@@ -336,8 +336,8 @@ class SmallCompany:
             insert into marts.fct_feed_load (load_id, kind, source_feed) select distinct load_id, 'feed', source_feed
             from marts.fct_kpi_observation;
             insert into marts.fct_key_result_kpi (
-                key_result_kpi_day_key, as_of, key_result_id, kpi_id, link_type, kpi_value, measured_value, unit, status,
-                kpi_period_start_on, kpi_vintage_at, progress_raw, progress, is_latest
+                key_result_kpi_day_key, as_of, key_result_id, kpi_id, link_type, kpi_value, measured_value, unit,
+                status, kpi_period_start_on, kpi_vintage_at, progress_raw, progress, is_latest
             )
             select
                 bridge.key_result_kpi_key, date '2026-02-15', bridge.key_result_id, bridge.kpi_id, bridge.link_type,

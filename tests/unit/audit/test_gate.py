@@ -169,7 +169,7 @@ def test_an_outcome_that_is_not_as_declared_closes_it(attack, reason):
     assert any(reason in entry for entry in decision.reasons), decision.reasons
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CATALOGUE.rules], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", CATALOGUE.rules, ids=lambda rule: rule.id)
 def test_no_rule_can_be_missing_not_even_a_planned_one(rule):
     found = audits()
     stage = rule.stages[-1]

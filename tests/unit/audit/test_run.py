@@ -20,14 +20,19 @@ from tests.unit.audit.small_company import AS_OF, KNOWN_AT, NOW, failing
 
 def in_lake(company, entity):
     with duckdb.connect() as connection:
-        return connection.sql(f"select * from read_parquet('{company.lake.glob(entity)}', union_by_name = true)").to_arrow_table()
+        return connection.sql(
+            f"select * from read_parquet('{company.lake.glob(entity)}', union_by_name = true)"
+        ).to_arrow_table()
 
 
 def changed(rule_id, **changes):
     """The catalogue with other queries for one rule."""
     check = replace(CATALOGUE.rule(rule_id).checks["marts"], **changes)
     return Catalogue(
-        tuple(replace(rule, checks={**rule.checks, "marts": check}) if rule.id == rule_id else rule for rule in CATALOGUE.rules)
+        tuple(
+            replace(rule, checks={**rule.checks, "marts": check}) if rule.id == rule_id else rule
+            for rule in CATALOGUE.rules
+        )
     )
 
 
@@ -112,7 +117,9 @@ def test_the_details_of_one_subject_are_joined_and_counted(company, audit):
     assert finding.detail.endswith("; and 3 more")
 
 
-@pytest.mark.parametrize("value", ["<script>alert(1)</script>", "'; drop table x; --", "{batch} %s :bad", "=cmd()", "ü\u202e"])
+@pytest.mark.parametrize(
+    "value", ["<script>alert(1)</script>", "'; drop table x; --", "{batch} %s :bad", "=cmd()", "ü\u202e"]
+)
 def test_hostile_text_is_kept_as_text(company, audit, value):
     company.run("delete from marts.bridge_key_result_kpi where key_result_id = 'kr_errors'")
     company.run("update marts.dim_key_result set key_result_id = ? where key_result_id = 'kr_errors'", [value])
@@ -240,7 +247,9 @@ def test_a_warehouse_of_another_day_is_not_evaluated(audit):
     report = audit(as_of=AS_OF - timedelta(days=1))
 
     assert {entry.outcome for entry in report.outcomes} == {"not_evaluated", "excluded"}
-    assert report.outcome("OWN-01").error_message == "the warehouse was built for 2026-02-15, the audit is of 2026-02-14"
+    assert (
+        report.outcome("OWN-01").error_message == "the warehouse was built for 2026-02-15, the audit is of 2026-02-14"
+    )
 
 
 def test_a_warehouse_of_another_state_of_knowledge_is_not_evaluated(audit):
@@ -268,7 +277,7 @@ def test_two_audits_never_tie_and_a_clock_set_back_does_not_reorder_them(company
 
 
 def test_results_that_cannot_be_written_leave_nothing(company, audit, monkeypatch):
-    before = {path for path in company.lake.root.rglob("*.parquet")}
+    before = set(company.lake.root.rglob("*.parquet"))
     from orchestration.lake import store
 
     def refuse(source, target):
@@ -278,7 +287,7 @@ def test_results_that_cannot_be_written_leave_nothing(company, audit, monkeypatc
 
     with pytest.raises(LakeError, match="No space"):
         audit()
-    assert {path for path in company.lake.root.rglob("*.parquet")} == before
+    assert set(company.lake.root.rglob("*.parquet")) == before
 
 
 def test_an_audit_without_a_register_of_people_is_no_audit(company, audit):

@@ -91,7 +91,10 @@ def test_an_answer_is_remembered(session):
 
 
 def test_a_missing_warehouse_says_what_to_do(company, tmp_path):
-    with pytest.raises(AuditError, match="there is no warehouse to audit") as raised, read_only(tmp_path / "none.duckdb"):
+    with (
+        pytest.raises(AuditError, match="there is no warehouse to audit") as raised,
+        read_only(tmp_path / "none.duckdb"),
+    ):
         pass
 
     assert "make run" in str(raised.value)

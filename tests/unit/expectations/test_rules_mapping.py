@@ -51,7 +51,8 @@ def test_map_03_names_every_dangling_reference_of_a_subject(company, audit):
 
     assert failing(report) == {"MAP-03": {"kr_latency"}}
     assert report.failures[0].detail == (
-        "`champion` names the person karl, which does not exist; `links.kpi` names the kpi latencyy, which does not exist"
+        "`champion` names the person karl, which does not exist; "
+        "`links.kpi` names the kpi latencyy, which does not exist"
     )
     assert (report.failures[0].source_file, report.failures[0].source_row) == ("okrs/2026-Q1/ops.yml", 12)
 

@@ -53,7 +53,8 @@ def test_own_01_passes_a_draft_and_a_former_champion(company, audit):
 
 def test_own_02_names_a_kpi_without_owner(company, audit):
     company.run(
-        "update marts.dim_ownership set person_id = '(unowned)' where subject_id = 'errors' and role = 'accountable_owner'"
+        "update marts.dim_ownership set person_id = '(unowned)' "
+        "where subject_id = 'errors' and role = 'accountable_owner'"
     )
 
     report = audit()
@@ -88,9 +89,7 @@ def test_own_05_names_what_belongs_to_somebody_who_left(company, audit):
     report = audit()
 
     assert failing(report) == {"OWN-05": {"kr_latency", "kr_errors", "kr_portal"}}
-    assert report.failures[0].detail == (
-        "carl holds the role champion from 2026-01-01 to 2026-02-15 and left on 2026-02-14"
-    )
+    assert report.failures[0].detail == ("carl left on 2026-02-14 and holds the role champion to 2026-02-15")
 
 
 def test_own_05_names_an_owner_from_before_he_started(company, audit):
@@ -101,7 +100,8 @@ def test_own_05_names_an_owner_from_before_he_started(company, audit):
 
 def test_own_05_passes_whoever_leaves_today_or_was_there_from_the_first_day(company, audit):
     company.run(
-        "update marts.dim_person set active_to = date '2026-02-15', active_from = date '2026-01-01' where person_id = 'carl'"
+        "update marts.dim_person set active_to = date '2026-02-15', active_from = date '2026-01-01' "
+        "where person_id = 'carl'"
     )
 
     assert failing(audit()) == {}
@@ -146,4 +146,4 @@ def test_own_05_judges_a_finished_cycle_up_to_its_end(company, audit):
     )
 
     assert failing(audit()) == {}
-    assert AS_OF > date(2026, 2, 10)
+    assert date(2026, 2, 10) < AS_OF

@@ -112,8 +112,20 @@ def test_line_is_the_first_physical_line_of_the_record(feed):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("12.5", 12.5), (" 12.5 ", 12.5), ("+5", 5), ("-0.25", -0.25), (".5", 0.5), ("5.", 5), ("1e3", 1000)]
-    + [("9007199254740992", 2.0**53), ("0.1", 0.1), ("0", 0), ("0e5", 0), ('"7"', 7)],
+    [
+        ("12.5", 12.5),
+        (" 12.5 ", 12.5),
+        ("+5", 5),
+        ("-0.25", -0.25),
+        (".5", 0.5),
+        ("5.", 5),
+        ("1e3", 1000),
+        ("9007199254740992", 2.0**53),
+        ("0.1", 0.1),
+        ("0", 0),
+        ("0e5", 0),
+        ('"7"', 7),
+    ],
 )
 def test_number_is_read(feed, text, value):
     feed.load(HEADER + f"latency,2026-01-05,{text}\n")
@@ -125,9 +137,7 @@ def test_number_is_read(feed, text, value):
     [("1.234,56", 1234.56), ("2,5", 2.5), ("1.234.567", 1234567.0), ("-0,5", -0.5), ("12", 12.0)],
 )
 def test_declared_marks_are_followed(feed, text, value):
-    feed.load(
-        f"kpi;day;value\nlatency;2026-01-05;{text}\n", delimiter=";", decimal_mark=",", thousands_mark="."
-    )
+    feed.load(f"kpi;day;value\nlatency;2026-01-05;{text}\n", delimiter=";", decimal_mark=",", thousands_mark=".")
     assert feed.values() == [("latency", "2026-01-05", value)]
 
 
@@ -304,16 +314,17 @@ class TestAvailableAt:
         assert row["vintage_at"] == row["loaded_at"]
 
 
+WIDE = {"layout": "wide", "columns": {"period": "day"}}
+
+
 class TestWide:
     """One column per KPI: every filled cell is a row of its own."""
-
-    WIDE = {"layout": "wide", "columns": {"period": "day"}}
 
     def test_cells_become_observations_and_empty_ones_are_absent(self, feed):
         report = feed.load(
             "day,A,B\n2026-01-05,1,0.5\n2026-01-06,,0.25\n2026-01-07,,\n",
             kpi_columns={"A": "latency", "B": "on_time"},
-            **self.WIDE,
+            **WIDE,
         )
         assert sorted(feed.values()) == [
             ("latency", "2026-01-05", 1.0),
@@ -326,25 +337,23 @@ class TestWide:
         report = feed.load(
             "day,A,B\n2026-01-05,x,0.5\n2026-01-06,1\n",
             kpi_columns={"A": "latency", "B": "on_time"},
-            **self.WIDE,
+            **WIDE,
         )
         assert feed.reasons() == [(2, "not_a_number", "A"), (3, "ragged_row", None)]
         assert report.rows_read == 3
         assert feed.rows("quarantine")[0]["raw_value"] == "x"
 
     def test_bad_period_quarantines_every_cell_of_its_row(self, feed):
-        feed.load("day,A,B\n2026-02-30,1,0.5\n", kpi_columns={"A": "latency", "B": "on_time"}, **self.WIDE)
+        feed.load("day,A,B\n2026-02-30,1,0.5\n", kpi_columns={"A": "latency", "B": "on_time"}, **WIDE)
         assert feed.reasons() == [(2, "impossible_date", "day")] * 2
         assert {row["kpi_id"] for row in feed.rows("quarantine")} == {"latency", "on_time"}
 
     def test_columns_may_be_named_like_their_kpis(self, feed):
-        feed.load("day,latency,nonsense\n2026-01-05,1,2\n", kpi_columns="*", **self.WIDE)
+        feed.load("day,latency,nonsense\n2026-01-05,1,2\n", kpi_columns="*", **WIDE)
         assert feed.values() == [("latency", "2026-01-05", 1.0)]
         assert feed.reasons() == [(2, "unknown_kpi", "nonsense")]
 
     def test_many_columns(self, feed):
         names = [f"k{number}" for number in range(1500)]
-        report = feed.load(
-            f"day,{','.join(names)}\n2026-01-05,{','.join(['1'] * 1500)}\n", kpi_columns="*", **self.WIDE
-        )
+        report = feed.load(f"day,{','.join(names)}\n2026-01-05,{','.join(['1'] * 1500)}\n", kpi_columns="*", **WIDE)
         assert report.quarantined_by_reason == {"unknown_kpi": 1500}

@@ -6,7 +6,9 @@ fails here. The audits are real, with rules that find what the test says.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
@@ -25,10 +27,13 @@ from orchestration.audit.gate import Verdict
 from orchestration.audit.outcomes import newest_audits
 from orchestration.audit.run import AuditReport, run_audit
 from orchestration.audit.session import AuditSession
-from orchestration.audit.verdict import decide_and_record
+from orchestration.audit.verdict import decide_and_record, verdict_to_dict
 from orchestration.company.tables import TABLES as COMPANY_TABLES
 from orchestration.ingestion.tables import QUARANTINE
 from orchestration.lake.store import Lake
+from orchestration.publication.manifest import collect_manifest_inputs
+from orchestration.publication.release import Release, publish_release
+from orchestration.publication.site import SiteFacts, build_site
 from orchestration.settings import PROJECT_ROOT
 from orchestration.tables import LAKE_TABLES
 
@@ -54,8 +59,10 @@ class ReviewedCompany:
         key_results: How many.
         titles: Of the key results, instead of made up ones; for hostile text.
         failures: What the newest audit of the marts finds; waiver W-1 covers OWN-01 for kr_01.
-        before: What the audit of the day before found.
+        before: What the audit of the day before found; None for no such audit.
         reports_failures: What the newest audit of the reports finds.
+        company_name: Of the company.
+        feed: Id of the first feed.
     """
 
     def __init__(
@@ -65,8 +72,10 @@ class ReviewedCompany:
         key_results: int = 12,
         titles: Sequence[str] = (),
         failures: Sequence[Finding] = (),
-        before: Sequence[Finding] = (),
+        before: Sequence[Finding] | None = (),
         reports_failures: Sequence[Finding] = (),
+        company_name: str = "Acme Logistics",
+        feed: str = "desk",
     ) -> None:
         self.root = root
         self.lake = Lake(root / "lake")
@@ -74,14 +83,27 @@ class ReviewedCompany:
         self.warehouse = root / "warehouse.duckdb"
         self.count = key_results
         self.titles = titles
-        self._create()
-        self._define()
-        self._load()
-        self._fill_marts()
+        self.name = company_name
+        self.feed = feed
+        with duckdb.connect(str(self.warehouse)) as self._open:
+            self._create()
+            self._define()
+            self._load()
+            self._fill_marts()
         self.catalogue = _catalogue(marts=failures, reports=reports_failures)
-        self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()))
-        self._fill_reports(self._audit("marts", NOW, self.catalogue))
+        if before is not None:
+            self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()))
+        audit = self._audit("marts", NOW, self.catalogue)
+        with duckdb.connect(str(self.warehouse)) as self._open:
+            self._fill_reports(audit)
         self._audit("reports", NOW + timedelta(minutes=1), self.catalogue)
+
+    def copied(self, root: Path) -> ReviewedCompany:
+        """Return the same company in a folder of its own."""
+        shutil.copytree(self.root, root)
+        other = copy.copy(self)
+        other.root, other.lake, other.warehouse = root, Lake(root / "lake"), root / "warehouse.duckdb"
+        return other
 
     def run(self, sql: str, parameters: list[Any] | None = None) -> None:
         """Change the warehouse."""
@@ -104,6 +126,41 @@ class ReviewedCompany:
             clock=lambda: NOW,
             catalogue=self.catalogue,
         )
+
+    def publish(self, release_id: str = "r1", **changes: Any) -> Release:
+        """Publish what is there into `releases`."""
+        given: dict[str, Any] = {
+            "warehouse": self.warehouse,
+            "releases_dir": self.root / "releases",
+            "as_of": AS_OF,
+            "release_id": release_id,
+            "verdict_dict": verdict_to_dict(self.verdict()),
+            "manifest_inputs": collect_manifest_inputs(self.warehouse, self.outcomes()),
+            "site_dir": None,
+            "clock": lambda: NOW,
+            "keep": 10,
+        }
+        return publish_release(**given | changes)
+
+    def write_site(self, verdict: Verdict | None = None, **facts: Any) -> Path:
+        """Write the governance site into `governance`."""
+        return build_site(
+            out_dir=self.root / "governance",
+            warehouse=self.warehouse,
+            lake=self.lake,
+            verdict=verdict or self.verdict(),
+            outcomes=self.outcomes(),
+            run=SiteFacts(**{"code_version": "0.1.0", "written_at": NOW} | facts),
+            catalogue=self.catalogue,
+        )
+
+    def audit_again(self) -> None:
+        """Audit what the warehouse holds now, both stages."""
+        self._audit("marts", NOW + timedelta(minutes=2), self.catalogue)
+        self._audit("reports", NOW + timedelta(minutes=3), self.catalogue)
+
+    def clock(self) -> datetime:
+        return NOW
 
     def outcomes(self) -> list[Any]:
         return [entry for audit in newest_audits(self.lake, AS_OF).values() for entry in audit.outcomes]
@@ -131,7 +188,8 @@ class ReviewedCompany:
                             f"comment on column {name}.{column['name']} is {_quoted(column['description'])}"
                             for column in model["columns"]
                         ]
-        self.run(";".join(statements))
+        for statement in self._open.extract_statements(";".join(statements)):
+            self._open.execute(statement)
         self._insert(
             "intermediate.int_run__context",
             [{"as_of": AS_OF, "known_at": KNOWN_AT, "run_id": "run-1", "audit_id": None}],
@@ -140,27 +198,27 @@ class ReviewedCompany:
     def _insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:
             return
-        names = list(rows[0])
         types = dict(self._columns(table))
-        arrow = pa.table({name: _array([row[name] for row in rows], types[name]) for name in names})
-        with duckdb.connect(str(self.warehouse)) as connection:
-            connection.register("arrived", arrow)
-            connection.execute(f"insert into {table} by name select * from arrived")
+        arrow = pa.table({name: _array([row[name] for row in rows], types[name]) for name in rows[0]})
+        self._open.register("arrived", arrow)
+        self._open.execute(f"insert into {table} by name select * from arrived")
 
     def _columns(self, table: str) -> list[tuple[str, str]]:
-        schema, name = table.split(".")
-        return self.query(
-            "select column_name, data_type from duckdb_columns() "
-            f"where schema_name = '{schema}' and table_name = '{name}'"
-        )
+        return self._open.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name || '.' || table_name = ?", [table]
+        ).fetchall()
 
     def _define(self) -> None:
-        self._record("company", [{"company_id": "acme", "name": "Acme Logistics", "currency": "EUR"}])
+        self._record("company", [{"company_id": "acme", "name": self.name, "currency": "EUR"}])
+        self._record(
+            "people",
+            [{"person_id": person, "name": name, "email": f"{person}@example.com"} for person, name in PEOPLE.items()],
+        )
         self._record(
             "feeds",
             [
                 {"feed_id": feed, "name": name, "owner_id": owner, "steward_id": "dee", "agreed_offset_days": 1.0}
-                for feed, name, owner in (("desk", "Service desk", "ana"), ("ledger", "General ledger", "bo"))
+                for feed, name, owner in ((self.feed, "Service desk", "ana"), ("ledger", "General ledger", "bo"))
             ],
         )
         self._record(
@@ -202,8 +260,8 @@ class ReviewedCompany:
     def _load(self) -> None:
         loads = []
         for feed, file, read, bad, newest, status in (
-            ("desk", "desk/2026-02-13.csv", 1200, 0, date(2026, 2, 13), "loaded"),
-            ("desk", "desk/2026-02-14.csv", 1250, 3, date(2026, 2, 14), "loaded"),
+            (self.feed, "desk/2026-02-13.csv", 1200, 0, date(2026, 2, 13), "loaded"),
+            (self.feed, "desk/2026-02-14.csv", 1250, 3, date(2026, 2, 14), "loaded"),
             ("ledger", "ledger/january.parquet", 310, 0, date(2026, 1, 31), "loaded"),
             ("ledger", "ledger/february.csv", 1, 1, None, "rejected"),
         ):
@@ -244,7 +302,18 @@ class ReviewedCompany:
             names = [name for name, _ in self._columns("marts.fct_feed_load")]
             whole = facts | {"load_id": load.load_id, "loaded_at": load.loaded_at, "quarantined_share": bad / read}
             loads.append({name: whole[name] for name in names})
-        self._insert("marts.fct_feed_load", loads)
+        definitions = dict.fromkeys(loads[0]) | {
+            "load_id": "definitions",
+            "kind": "definitions",
+            "source_feed": "company",
+            "file_sha256": _digest("company"),
+            "status": "loaded",
+            "rows_read": 9,
+            "rows_accepted": 9,
+            "rows_quarantined": 0,
+            "loaded_at": KNOWN_AT,
+        }
+        self._insert("marts.fct_feed_load", [*loads, definitions])
 
     def _fill_marts(self) -> None:
         version = {"valid_from": FIRST, "valid_to": OPEN_END, "is_current": True}
@@ -359,6 +428,7 @@ class ReviewedCompany:
                 identity
                 | {
                     "cycle_name": "Q1 2026",
+                    "cycle_state": "active",
                     "org_unit_id": "ops" if number % 3 else "sales",
                     "org_unit_name": "Operations" if number % 3 else "Sales",
                     "main_kpi_id": self._kpi(number),

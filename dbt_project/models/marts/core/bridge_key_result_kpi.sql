@@ -9,8 +9,9 @@ with links as (
 )
 
 select
-    {{ row_key(["key_results.key_result_id", "links.kpi_id", "links.link_type", "key_results.valid_from"]) }}
-    as key_result_kpi_key,
+    {{ row_key([
+        "key_results.key_result_id", "links.kpi_id", "links.link_type", "key_results.valid_from",
+    ]) }} as key_result_kpi_key,
     key_results.key_result_id,
     links.kpi_id,
     links.link_type,

@@ -76,8 +76,10 @@ select
     cast(
         thursdays.calendar_year
         + case
-            when coalesce(companies.fiscal_year_starts_month, 1) > 1
-                and thursdays.month_of_year >= companies.fiscal_year_starts_month then 1
+            when
+                coalesce(companies.fiscal_year_starts_month, 1) > 1
+                and thursdays.month_of_year >= companies.fiscal_year_starts_month
+                then 1
             else 0
         end as int
     ) as fiscal_year,

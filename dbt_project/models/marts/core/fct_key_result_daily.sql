@@ -42,7 +42,9 @@ milestones as (
         days.key_result_id,
         days.day,
         sum(coalesce(milestones.weight, 0)) as weight,
-        sum(case when milestones.completed_on <= days.day then coalesce(milestones.weight, 0) else 0 end) as weight_done,
+        sum(
+            case when milestones.completed_on <= days.day then coalesce(milestones.weight, 0) else 0 end
+        ) as weight_done,
         count(*) as milestone_count,
         count(case when milestones.completed_on <= days.day then 1 end) as milestones_done
     from {{ ref("int_key_result__days") }} as days

@@ -10,9 +10,7 @@ with audits as (
     inner join {{ ref("int_run__context") }} as run on outcomes.as_of = run.as_of
     where
         outcomes.stage = 'marts'
-        {%- if env_var("LOS_AUDIT_ID", "") %}
-        and outcomes.audit_id = '{{ env_var("LOS_AUDIT_ID", "") }}'
-        {%- endif %}
+        and '{{ env_var("LOS_AUDIT_ID", "") }}' in (outcomes.audit_id, '')
     group by outcomes.audit_id, outcomes.as_of
 ),
 

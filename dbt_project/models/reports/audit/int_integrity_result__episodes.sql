@@ -1,7 +1,7 @@
 {{ config(materialized="ephemeral") }}
 
--- An episode is an unbroken run of audits that put the rule to the subject and found it wanting. An audit that could not
--- evaluate the rule neither ends an episode nor starts one.
+-- An episode is an unbroken run of audits that put the rule to the subject and found it wanting. An audit that could
+-- not evaluate the rule neither ends an episode nor starts one.
 with audits as (
     select
         outcomes.rule_id,

@@ -1,0 +1,101 @@
+"""The rules on the marts and reports that dbt builds, for a company in which much is wrong on purpose."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestration.audit.run import run_audit
+from orchestration.audit.verdict import confirm_publishable, decide_and_record
+from orchestration.errors import GateClosed
+from orchestration.lake.store import Lake
+from tests.integration import acme
+from tests.integration.tiny_lake import Warehouse
+from tests.unit.audit.small_company import failing
+
+NOW = datetime(2026, 2, 12, 9, tzinfo=UTC)
+
+
+class Copied:
+    """A copy of the lake and the warehouse, for these tests alone."""
+
+    def __init__(self, root, lake, warehouse):
+        shutil.copytree(lake, root / "lake")
+        shutil.copy(warehouse.path, root / "warehouse.duckdb")
+        self.lake = Lake(root / "lake")
+        self.models = Warehouse(
+            lake=root / "lake",
+            path=root / "warehouse.duckdb",
+            target=root / "target",
+            as_of=acme.AS_OF,
+            known_at=warehouse.known_at,
+        )
+        self._seconds = 0
+
+    def clock(self):
+        self._seconds += 1
+        return NOW + timedelta(seconds=self._seconds)
+
+    def audit(self, stage):
+        return run_audit(
+            warehouse=self.models.path,
+            lake=self.lake,
+            stage=stage,
+            as_of=acme.AS_OF,
+            run_id="run",
+            clock=self.clock,
+        )
+
+    def gate(self):
+        return {
+            "warehouse": self.models.path,
+            "lake": self.lake,
+            "as_of": acme.AS_OF,
+            "mode": "standard",
+            "clock": self.clock,
+        }
+
+
+@pytest.fixture(scope="module")
+def copied(acme_lake, acme_warehouse, tmp_path_factory):
+    return Copied(tmp_path_factory.mktemp("audited"), acme_lake.root, acme_warehouse)
+
+
+@pytest.fixture(scope="module")
+def marts(copied):
+    return copied.audit("marts")
+
+
+def test_every_rule_finds_what_is_wrong_and_nothing_else(marts):
+    definitions = next(finding.subject_id for finding in marts.failures if finding.rule_id == "DAT-01")
+
+    assert failing(marts) == {
+        "DAT-01": {definitions},  # these definitions were loaded without counting them
+        "DAT-03": {"silent", "stopped"},
+        "MAP-01": {"unmapped"},
+        "MAP-03": {"ghostly"},
+        "OWN-02": {"latency", "errors"},
+    }
+
+
+def test_reports_built_after_the_audit_show_what_it_allows(copied, marts):
+    copied.models.build("--select", "path:models/reports")
+
+    reports = copied.audit("reports")
+    verdict = decide_and_record(**copied.gate(), run_id="run")
+
+    assert failing(reports) == {}
+    assert reports.outcome("RPT-02").judged_count == reports.outcome("DAT-06").judged_count == 16
+    assert verdict.blocked == ("DAT-01",)
+    assert verdict.withheld == ("DAT-03", "MAP-01", "MAP-03", "OWN-02")
+    with pytest.raises(GateClosed, match="DAT-01 failed for 1 subject"):
+        confirm_publishable(**copied.gate())
+
+
+def test_reports_that_stand_on_an_older_audit_are_found_out(copied, marts):
+    """The marts were audited once more, and the reports were not built again."""
+    copied.audit("marts")
+
+    assert "DAT-06" in failing(copied.audit("reports"))
