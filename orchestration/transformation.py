@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 from orchestration.errors import LosError
@@ -49,14 +49,21 @@ def location_variables(settings: Settings) -> dict[str, str]:
     return {
         "LOS_LAKE_DIR": str(settings.lake_dir.resolve()),
         "LOS_WAREHOUSE_PATH": str(settings.warehouse_path.resolve()),
+        "LOS_DUCKDB_THREADS": str(settings.duckdb_threads),
+        "LOS_DUCKDB_MEMORY_LIMIT": settings.duckdb_memory_limit,
         "DBT_PROFILES_DIR": str(DBT_PROJECT_DIR),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
 
 
-def run_variables(*, as_of: date, known_at: datetime | None, run_id: str) -> dict[str, str]:
-    """Return what one run tells dbt. They are read by one model, so that changing them re-parses one file."""
+def run_variables(settings: Settings, *, as_of: date, run_id: str) -> dict[str, str]:
+    """Return what one run tells dbt. They are read by one model, so that changing them re-parses one file.
+
+    Nothing for `LOS_KNOWN_AT` means now. A clock that was set stands still, while the loads of a run follow one
+    another by microseconds: a second later all of them are known.
+    """
+    known_at = settings.known_at or (settings.now + timedelta(seconds=1) if settings.now else None)
     moment = known_at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") if known_at else ""
     return {"LOS_AS_OF": as_of.isoformat(), "LOS_KNOWN_AT": moment, "LOS_RUN_ID": run_id}
 

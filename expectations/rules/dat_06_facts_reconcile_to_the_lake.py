@@ -260,7 +260,6 @@ listed as (
         and failure.subject_type = result.subject_type
         and failure.subject_id = result.subject_id
         and failure.outcome = result.outcome
-        and failure.audit_id = result.audit_id
     where failure.rule_id is null or result.rule_id is null
 )
 select 'key_result' as subject_type, key_result_id as subject_id, detail,

@@ -31,12 +31,14 @@ class Evaluation:
         violations: Rows that its query returned, counted by Great Expectations; None when it was not evaluated.
         error: Why it was not evaluated, one line.
         seconds: Wall time of its query.
+        judged: Subjects that it was put to; None when they were not counted.
     """
 
     rule_id: str
     violations: int | None
     error: str | None
     seconds: float = 0.0
+    judged: int | None = None
 
 
 def evaluate(session: AuditSession, catalogue: Catalogue, stage: Stage) -> list[Evaluation]:

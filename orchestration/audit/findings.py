@@ -21,6 +21,8 @@ from orchestration.errors import AuditError
 DETAILS_SHOWN = 5
 """How many things wrong with one subject are spelled out; the rest is counted."""
 LONGEST_WAIVER_DAYS = 90
+RESULTS = "audit.results"
+"""Where the findings stand in the session once they have their owners and waivers."""
 
 FINDINGS = """
 create or replace table audit.findings (
@@ -198,6 +200,7 @@ left join ranked
 # A waiver counts on the days from its approval to its expiry, both included, when it was approved by somebody who is
 # there and does not answer for the subject, and for no longer than the limit.
 WAIVED = f"""
+create or replace table {RESULTS} as
 with waivers as (
     select waiver.*
     from (
@@ -273,7 +276,8 @@ def gather(
     settled = [_gather_rule(session, catalogue.rule(entry.rule_id), stage, entry) for entry in evaluations]
     try:
         session.run(OWNERS)
-        results = session.table(WAIVED)
+        session.run(WAIVED)
+        results = session.table(f"select * from {RESULTS}")
     except duckdb.Error as error:
         raise AuditError(
             f"the owners of the findings cannot be resolved: {first_line(error)}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -108,7 +108,7 @@ def run_audit(
         AuditError: There is nothing to audit, or the results could not be written: then there is no verdict either.
         LakeError: The lake could not be written.
     """
-    audited_at = clock()
+    started_at = clock()
     watch = _Watch()
     with open_session(
         warehouse,
@@ -126,43 +126,68 @@ def run_audit(
         except duckdb.Error as error:
             raise AuditError(f"the data cannot be fingerprinted: {first_line(error)}", file=warehouse) from error
         watch.lap("fingerprint")
-        refusal = _refusal(session, known_at)
-        if refusal:
-            evaluations: Sequence[Evaluation] = [Evaluation(rule.id, None, refusal) for rule in catalogue.active(stage)]
-        else:
-            evaluations = _one_each(evaluator(session, catalogue, stage), catalogue.active(stage))
-        judged = {entry.rule_id: _judged(session, catalogue.rule(entry.rule_id), stage, entry) for entry in evaluations}
-        evaluations = [_require_subjects(catalogue.rule(entry.rule_id), stage, entry, judged) for entry in evaluations]
+        evaluations = _evaluate(session, catalogue, evaluator, known_at)
         watch.lap("rules")
         evaluations, results = findings.gather(session, catalogue, stage, evaluations)
         watch.lap("findings")
-        known = session.context.known_at
+        examined = _Examined(catalogue, fingerprint, {entry.rule_id: entry for entry in evaluations}, results)
+        return _record(session, lake, examined, started_at, watch)
 
-    content = hashlib.sha256(f"{run_id}\0{stage}\0{catalogue.hash}\0{fingerprint.value}".encode()).hexdigest()
-    with lake.exclusive(), lake.begin(_after_every_audit(lake, audited_at), content) as load:
+
+@dataclass(frozen=True)
+class _Examined:
+    """All that an audit found, before it is written down."""
+
+    catalogue: Catalogue
+    fingerprint: DataFingerprint
+    evaluations: Mapping[str, Evaluation]
+    results: pa.Table
+
+
+def _evaluate(
+    session: AuditSession, catalogue: Catalogue, evaluator: Evaluator, known_at: datetime | None
+) -> list[Evaluation]:
+    """Evaluate the rules of the session's stage, each with the number of subjects that it was put to."""
+    stage = session.context.stage
+    rules = catalogue.active(stage)
+    refusal = _refusal(session, known_at)
+    if refusal:
+        return [Evaluation(rule.id, None, refusal) for rule in rules]
+    return [
+        _require_subjects(session, catalogue.rule(entry.rule_id), entry)
+        for entry in _one_each(evaluator(session, catalogue, stage), rules)
+    ]
+
+
+def _record(session: AuditSession, lake: Lake, examined: _Examined, started_at: datetime, watch: _Watch) -> AuditReport:
+    """Append outcomes and findings to the lake, in one load whose name is the audit's."""
+    context, catalogue, fingerprint = session.context, examined.catalogue, examined.fingerprint
+    content = hashlib.sha256(
+        f"{context.run_id}\0{context.stage}\0{catalogue.hash}\0{fingerprint.value}".encode()
+    ).hexdigest()
+    totals = total_findings(session.connection, findings.RESULTS)
+    with lake.exclusive(), lake.begin(_after_every_audit(session, lake, started_at), content) as load:
         run: dict[str, Any] = {
             "audit_id": load.load_id,
-            "run_id": run_id,
-            "stage": stage,
-            "as_of": as_of,
-            "known_at": known,
+            "run_id": context.run_id,
+            "stage": context.stage,
+            "as_of": context.as_of,
+            "known_at": context.known_at,
             "audited_at": load.loaded_at,
         }
-        totals = _total(results)
-        by_rule = {entry.rule_id: entry for entry in evaluations}
         outcomes = tuple(
             RuleOutcome(
                 **run,
-                **_outcome(rule, by_rule.get(rule.id), judged.get(rule.id), totals.get(rule.id, FindingTotals())),
+                **_outcome(rule, examined.evaluations.get(rule.id), totals.get(rule.id, FindingTotals())),
                 catalogue_hash=catalogue.hash,
                 data_fingerprint=fingerprint.value,
             )
-            for rule in catalogue.at(stage)
+            for rule in catalogue.at(context.stage)
         )
-        results = _with_run(results, run)
+        results = _with_run(examined.results, run)
         rows = pa.Table.from_pylist([asdict(entry) for entry in outcomes], schema=RULE_OUTCOMES)
-        load.write("rule_outcomes", rows, subject=stage)
-        load.write("integrity_results", results, subject=stage)
+        load.write("rule_outcomes", rows, subject=context.stage)
+        load.write("integrity_results", results, subject=context.stage)
         load.commit(
             {
                 "kind": "audit",
@@ -172,18 +197,13 @@ def run_audit(
                 "rows_quarantined": 0,
                 "rows_collapsed": 0,
                 "contract_hash": catalogue.hash,
-                "started_at": _naive(audited_at),
+                "started_at": _naive(started_at),
                 "duration_seconds": watch.total(),
             }
         )
     watch.lap("record")
     return AuditReport(
-        audit_id=outcomes[0].audit_id,
-        run_id=run_id,
-        stage=stage,
-        as_of=as_of,
-        known_at=known,
-        audited_at=outcomes[0].audited_at,
+        **run,
         catalogue_hash=catalogue.hash,
         fingerprint=fingerprint,
         outcomes=outcomes,
@@ -217,33 +237,25 @@ def _one_each(evaluations: Sequence[Evaluation], rules: Sequence[Rule]) -> list[
     ]
 
 
-def _judged(session: AuditSession, rule: Rule, stage: Stage, evaluation: Evaluation) -> int | None:
-    """Count the subjects that a rule was put to; None when that cannot be told."""
-    if evaluation.error:
-        return None
-    answer = session.ask(rule.checks[stage].judged)
-    if answer.error or len(answer.rows) != 1 or not isinstance(answer.rows[0][0], int):
-        return None
-    return int(answer.rows[0][0])
-
-
-def _require_subjects(rule: Rule, stage: Stage, evaluation: Evaluation, judged: dict[str, int | None]) -> Evaluation:
-    """A rule that was put to nothing proves nothing."""
+def _require_subjects(session: AuditSession, rule: Rule, evaluation: Evaluation) -> Evaluation:
+    """Add the number of subjects that a rule was put to. A rule that was put to nothing proves nothing."""
     if evaluation.error:
         return evaluation
-    count = judged[rule.id]
-    if count is None:
-        return Evaluation(rule.id, None, "the subjects that it judges cannot be counted", evaluation.seconds)
-    if count == 0 and not evaluation.violations and not rule.checks[stage].may_judge_nothing:
-        return Evaluation(rule.id, None, f"there is no {rule.subject_type} to judge", evaluation.seconds)
-    return evaluation
+    check = rule.checks[session.context.stage]
+    answer = session.ask(check.judged)
+    if answer.error or len(answer.rows) != 1 or not isinstance(answer.rows[0][0], int):
+        return replace(evaluation, violations=None, error="the subjects that it judges cannot be counted")
+    count = answer.rows[0][0]
+    if count == 0 and not evaluation.violations and not check.may_judge_nothing:
+        return replace(evaluation, judged=0, violations=None, error=f"there is no {rule.subject_type} to judge")
+    return replace(evaluation, judged=count)
 
 
-def _outcome(rule: Rule, evaluation: Evaluation | None, judged: int | None, totals: FindingTotals) -> dict[str, Any]:
+def _outcome(rule: Rule, evaluation: Evaluation | None, totals: FindingTotals) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "rule_id": rule.id,
         "severity": rule.severity,
-        "judged_count": judged,
+        "judged_count": evaluation.judged if evaluation else None,
         "failed_count": totals.failed,
         "waived_count": totals.waived,
         "findings_checksum": totals.checksum,
@@ -259,12 +271,6 @@ def _outcome(rule: Rule, evaluation: Evaluation | None, judged: int | None, tota
     return facts | {"outcome": "waived" if totals.waived else "passed"}
 
 
-def _total(results: pa.Table) -> dict[str, FindingTotals]:
-    with duckdb.connect() as connection:
-        connection.register("results", results)
-        return total_findings(connection, "results")
-
-
 def _with_run(results: pa.Table, run: dict[str, Any]) -> pa.Table:
     """Put the columns of the run before those of the findings, typed as the lake has them."""
     columns = [
@@ -274,17 +280,14 @@ def _with_run(results: pa.Table, run: dict[str, Any]) -> pa.Table:
     return pa.table(columns, schema=INTEGRITY_RESULTS)
 
 
-def _after_every_audit(lake: Lake, moment: datetime) -> datetime:
+def _after_every_audit(session: AuditSession, lake: Lake, moment: datetime) -> datetime:
     """Return the time, or the next microsecond after the newest audit when that is later.
 
     The newest audit decides what is withheld and what may be published, so two must never tie, and a clock that was
-    set back, or replays history, must not make an old audit the newest.
+    set back, or replays history, must not make an old audit the newest. Call it while holding the lake's lock.
     """
-    with duckdb.connect() as connection:
-        row = connection.execute(
-            "select max(audited_at) from read_parquet(?, union_by_name = true)", [lake.glob("rule_outcomes")]
-        ).fetchone()
-    newest = row[0] if row else None
+    pattern = str(Lake(lake.root.resolve()).glob("rule_outcomes")).replace("'", "''")
+    newest = session.value(f"select max(audited_at) from read_parquet('{pattern}', union_by_name = true)")
     return moment if newest is None else max(moment, newest.replace(tzinfo=UTC) + timedelta(microseconds=1))
 
 

@@ -150,9 +150,7 @@ def _write(rows: dict[str, list[Record]], path: Path) -> Path:
     """Write all sheets, those without rows too, so that people can go on from here."""
     from openpyxl import Workbook
 
-    too_long = [name for name, of_sheet in rows.items() if len(of_sheet) >= LAST_ROW]
-    if too_long:
-        raise DefinitionErrors([DefinitionError("more rows than a sheet holds", subject=name) for name in too_long])
+    _check_size(rows)
     workbook = Workbook(write_only=True)
     _write_notes(workbook)
     for name, sheet in sheets().items():
@@ -223,25 +221,44 @@ def _write_sheet(workbook: Any, sheet: Sheet, rows: list[Record]) -> None:
         header.append(cell)
     page.append(header)
     for row in rows:
-        page.append([_cell(page, column, row.get(column.name), sheet) for column in sheet.columns])
+        page.append([_cell(page, row.get(column.name)) for column in sheet.columns])
     last = column_letters(len(sheet.columns))
     page.auto_filter.ref = f"A1:{last}{max(len(rows) + 1, 2)}"
     for number, column in enumerate(sheet.columns, start=1):
         _add_validation(page, sheet, column, column_letters(number))
 
 
-def _cell(page: Any, column: Column, value: Any, sheet: Sheet) -> Any:
+def _check_size(rows: dict[str, list[Record]]) -> None:
+    """Refuse what no workbook can hold, before anything is written."""
+    errors = [
+        DefinitionError("more rows than a sheet holds", column=name)
+        for name, of_sheet in rows.items()
+        if len(of_sheet) >= LAST_ROW
+    ]
+    for name, of_sheet in rows.items():
+        for row in of_sheet:
+            for column, value in row.items():
+                if isinstance(value, str) and len(_cell_text(value).encode("utf-16-le")) // 2 > _LONGEST_CELL:
+                    message = f"a text of {len(value)} characters is too long for a cell"
+                    remedy = "shorten it, or keep it in YAML"
+                    subject = row.get("id")
+                    errors.append(DefinitionError(message, column=f"{name}!{column}", subject=subject, remedy=remedy))
+    if errors:
+        raise DefinitionErrors(errors)
+
+
+def _cell_text(text: str) -> str:
+    """Return a text as a cell holds it, so that reading gives it back."""
+    return _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
+
+
+def _cell(page: Any, value: Any) -> Any:
     from openpyxl.cell import WriteOnlyCell
 
     if value is None:
         return None
     if isinstance(value, str):
-        text = _TO_ESCAPE.sub(lambda match: f"_x{ord(match[0]):04X}_", value)
-        if max(len(text), len(value.encode("utf-16-le")) // 2) > _LONGEST_CELL:
-            message = f"a text of {len(value)} characters is too long for a cell"
-            place = f"{sheet.name}!{column.name}"
-            raise DefinitionErrors([DefinitionError(message, column=place, remedy="shorten it, or keep it in YAML")])
-        cell = WriteOnlyCell(page, text)
+        cell = WriteOnlyCell(page, _cell_text(value))
         cell.data_type = "s"  # also of what looks like a formula or an error
         cell.number_format = "@"
         if value.startswith(_FORMULA_SIGNS):

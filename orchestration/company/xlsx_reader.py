@@ -410,7 +410,7 @@ class _SheetParser:
 
     def _number(self, text: str) -> Value:
         if _WHOLE.fullmatch(text):
-            number: int | float = int(text)
+            number: int | float = int(text) or float(text)  # -0 is a number of its own
         else:
             try:
                 number = float(text)

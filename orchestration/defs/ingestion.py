@@ -72,14 +72,16 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
         contracts = {entry.id: entry for entry in load_contracts(settings.company_dir / "feeds.yml")}
         if contract.id not in contracts:
             raise dg.Failure(f"feed {contract.id} is no longer in feeds.yml; do: reload the code location")
-        registry = KpiRegistry.from_company(load_company(settings.company_dir))
+        lake = project.lake
         try:
             report = ingest_feed(
                 contracts[contract.id],
                 landing_dir=settings.landing,
-                lake=project.lake,
-                registry=registry,
+                lake=lake,
+                registry=KpiRegistry.from_lake(lake),
                 clock=settings.clock(),
+                threads=settings.duckdb_threads,
+                memory_limit=settings.duckdb_memory_limit,
             )
         except LosError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error

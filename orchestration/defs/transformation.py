@@ -31,9 +31,7 @@ def _build(
     settings = project.settings
     project.lake  # noqa: B018 - makes every table readable
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    variables = location_variables(settings) | run_variables(
-        as_of=as_of(context), known_at=settings.known_at, run_id=context.run.run_id
-    )
+    variables = location_variables(settings) | run_variables(settings, as_of=as_of(context), run_id=context.run.run_id)
     arguments = ["build", *(part for name in resource_types for part in ("--exclude-resource-type", name))]
     with environment(variables):
         invocation = dbt.cli(arguments, context=context, target_path=run_target(settings))

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from orchestration.company.loader import Company, registry_rows
+from orchestration.lake.store import Lake
 
 _SCHEMA = pa.schema(
     [
@@ -57,6 +59,33 @@ class KpiRegistry:
     def from_company(cls, company: Company) -> KpiRegistry:
         """Make the registry of a company's KPIs, each in its last version."""
         return cls.from_rows(registry_rows(company))
+
+    @classmethod
+    def from_lake(cls, lake: Lake) -> KpiRegistry:
+        """Make the registry of the definitions that were loaded last, each KPI in its last version.
+
+        A feed loaded alone is thus checked against the last good definitions, whatever the files say meanwhile.
+        """
+        with duckdb.connect() as connection:
+            found = connection.execute(
+                """
+                with newest as (
+                    select *
+                    from read_parquet($kpis, union_by_name = true)
+                    where load_id in (select load_id from read_parquet($loads, union_by_name = true))
+                    qualify row_number() over (
+                        partition by kpi_id, effective_from order by loaded_at desc, load_id desc
+                    ) = 1
+                )
+                select kpi_id, unit, grain, valid_min, valid_max, lifecycle
+                from newest
+                where not is_deleted
+                qualify row_number() over (partition by kpi_id order by effective_from desc nulls last) = 1
+                """,
+                {"kpis": lake.glob("definitions/kpis"), "loads": lake.glob("loads")},
+            )
+            names = [column[0] for column in found.description or []]
+            return cls.from_rows(dict(zip(names, row, strict=True)) for row in found.fetchall())
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> KpiRegistry:

@@ -14,7 +14,7 @@ from orchestration.lake.store import Lake
 from orchestration.publication.manifest import code_version, collect_manifest_inputs
 from orchestration.publication.release import Release, publish_release
 from orchestration.publication.release_store import current_release
-from orchestration.publication.site import SiteFacts, build_site
+from orchestration.publication.site import SiteFacts, build_site, site_of
 from orchestration.settings import Settings
 
 
@@ -85,7 +85,7 @@ def publish_reports(settings: Settings, lake: Lake, *, as_of: date) -> Release:
         release_id=_release_id(verdict),
         verdict_dict=verdict_to_dict(verdict),
         manifest_inputs=collect_manifest_inputs(settings.warehouse_path, _outcomes(lake, as_of)),
-        site_dir=settings.governance_dir / "current",
+        site_dir=site_of(settings.governance_dir, verdict),
         clock=settings.clock,
         keep=settings.keep_releases,
         threads=settings.duckdb_threads,

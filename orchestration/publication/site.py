@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
@@ -38,7 +39,7 @@ from orchestration.publication.tables import write_csv
 from orchestration.publication.text import breakable, finalize, moment, prose
 from orchestration.publication.tones import TONES
 
-__all__ = ["SiteFacts", "build_site"]
+__all__ = ["SiteFacts", "build_site", "site_of"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
@@ -79,14 +80,13 @@ def build_site(
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
     pages = _pages(review, run)
-    audit = verdict.audit_ids.get("reports") or verdict.audit_ids.get("marts") or verdict.run_id
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)
-            name = _free_name(out_dir, f"{verdict.as_of.isoformat()}-{audit}")
+            name = _free_name(out_dir, _name(verdict))
             folder = durable_files.building(out_dir, name)
             try:
-                _write(folder, pages, _frame(review, run, audit))
+                _write(folder, pages, _frame(review, run))
                 durable_files.put_in_place(folder, out_dir / name)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -102,6 +102,13 @@ def build_site(
     return out_dir / name
 
 
+def site_of(out_dir: Path, verdict: Verdict) -> Path | None:
+    """Return the newest site that was written of a verdict's audit, None when there is none."""
+    name = _name(verdict)
+    found = [path for path in out_dir.glob(f"{name}*") if re.fullmatch(rf"{re.escape(name)}(\+\d+)?", path.name)]
+    return max(found, key=lambda path: int(path.name.partition("+")[2] or 1), default=None)
+
+
 def _pages(review: Review, run: SiteFacts) -> list[Page]:
     """Return the pages, in the order of the navigation."""
     changes, rules, feeds = changes_of(review, run), rule_sections(review, run), feeds_of(review)
@@ -114,12 +121,20 @@ def _pages(review: Review, run: SiteFacts) -> list[Page]:
     ]
 
 
-def _frame(review: Review, run: SiteFacts, audit: str) -> dict[str, Any]:
+def _name(verdict: Verdict) -> str:
+    return f"{verdict.as_of.isoformat()}-{_audit(verdict)}"
+
+
+def _audit(verdict: Verdict) -> str:
+    return verdict.audit_ids.get("reports") or verdict.audit_ids.get("marts") or verdict.run_id
+
+
+def _frame(review: Review, run: SiteFacts) -> dict[str, Any]:
     """What every page shows around its content."""
     return {
         "company_name": review.company_name,
         "as_of": moment(review.as_of),
-        "audit_id": audit,
+        "audit_id": _audit(review.verdict),
         "code_version": run.code_version,
         "written_at": moment(run.written_at),
     }

@@ -28,7 +28,6 @@ with subjects as (
 
 select
     {{ row_key(["failures.rule_id", "failures.subject_type", "failures.subject_id"]) }} as integrity_failure_key,
-    failures.audit_id,
     failures.as_of,
     failures.rule_id,
     failures.severity,
@@ -46,8 +45,7 @@ select
     failures.source_load_id,
     failures.source_row,
     {{ days_between("cast(failures.first_seen_at as date)", "cast(failures.audited_at as date)") }} as age_days,
-    failures.first_seen_at,
-    failures.audited_at
+    failures.first_seen_at
 from {{ ref("int_integrity_result__episodes") }} as failures
 left join subjects on failures.subject_type = subjects.subject_type and failures.subject_id = subjects.subject_id
 left join {{ ref("dim_person") }} as people on failures.owner_id = people.person_id and people.is_current

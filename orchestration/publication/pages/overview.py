@@ -52,15 +52,18 @@ def _verdict(review: Review, facts: SiteFacts) -> dict[str, Any]:
     if not verdict.passing:
         level, sign, answer = "bad", "✕", "No."
         because = ["The gate is closed: nothing new was published.", what_stands(facts)]
+    elif not total:
+        level, sign, answer = "warn", "▲", "There is nothing to trust yet."
+        because = ["No committed key result has started, so the report has no line."]
     elif withheld:
         level, sign, answer = "warn", "▲", "Yes, for what it shows."
         because = [
             f"{withheld:,} of {counted(total, 'key result')} {'is' if withheld == 1 else 'are'} withheld, because "
-            "their data or definitions do not hold. Every figure that is shown passed every rule that was checked."
+            f"their data or definitions do not hold. {_what_is_shown(review)}"
         ]
     else:
         level, sign, answer = "good", "✔", "Yes."
-        because = [f"The figures of all {counted(total, 'key result')} passed every rule that was checked."]
+        because = [f"All {counted(total, 'key result')} are shown. {_what_is_shown(review)}"]
     return {
         "question": f"May I trust the report of {moment(verdict.as_of)}?",
         "level": level,
@@ -71,6 +74,12 @@ def _verdict(review: Review, facts: SiteFacts) -> dict[str, Any]:
         "reasons_left_out": max(len(verdict.reasons) - REASONS_SHOWN, 0),
         "facts": _verdict_facts(review, facts),
     }
+
+
+def _what_is_shown(review: Review) -> str:
+    waived = sum(reviewed.waived_count for reviewed in review.rules if reviewed.rule.severity != "warn")
+    but = f", but for {counted(waived, 'finding')} that {'is' if waived == 1 else 'are'} waived" if waived else ""
+    return f"Every figure that is shown passed every rule that could hold it back{but}."
 
 
 def _warnings(review: Review) -> list[str]:

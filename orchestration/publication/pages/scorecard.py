@@ -52,7 +52,7 @@ def scorecard_table(review: Review, facts: SiteFacts) -> Table:
             Column("Key result", lambda row: Cell(row["key_result_title"], row["objective_title"]), width=25),
             Column("Unit", lambda row: Cell(row["org_unit_name"]), is_facet=True),
             Column("Cycle", lambda row: Cell(row["cycle_name"], row["cycle_state"] or ""), is_facet=True),
-            Column("Status", _status, is_facet=True, width=15),
+            Column("Status", _status, is_facet=True, width=10),
             Column("Progress", _progress, is_number=True, width=10),
             Column("Measured", _measured, is_number=True),
             Column(

@@ -232,7 +232,6 @@ class SmallCompany:
         for finding in report.failures:
             self.add(
                 "reports.rpt_integrity_failures",
-                audit_id=report.audit_id,
                 rule_id=finding.rule_id,
                 outcome=finding.outcome,
                 subject_type=finding.subject_type,
@@ -411,12 +410,13 @@ def _version(file: str) -> dict[str, Any]:
     }
 
 
-def failing(report: AuditReport) -> dict[str, set[str]]:
+def failing(report: Any) -> dict[str, set[str]]:
     """Subjects by failed rule; a rule that was not evaluated stands there with its error."""
     failed: dict[str, set[str]] = {}
     for finding in report.failures:
         failed.setdefault(finding.rule_id, set()).add(finding.subject_id)
-    for outcome in report.outcomes:
-        if outcome.outcome == "not_evaluated":
-            failed[outcome.rule_id] = {f"not evaluated: {outcome.error_message}"}
+    for entry in report.outcomes if hasattr(report, "outcomes") else report.evaluations:
+        message = entry.error_message if hasattr(entry, "error_message") else entry.error
+        if message:
+            failed[entry.rule_id] = {f"not evaluated: {message}"}
     return failed

@@ -11,6 +11,7 @@ from orchestration.company.records import OWN_COLUMNS
 from orchestration.company.sheets import children, sheets
 from orchestration.company.validation import plain_types
 from orchestration.company.workbook import read_workbook, workbook_to_yaml, write_template, write_workbook
+from orchestration.company.yaml_writer import _quoted
 from orchestration.errors import DefinitionErrors
 from orchestration.settings import PROJECT_ROOT
 from tests.unit.company.company_files import edit, errors_of, put
@@ -60,7 +61,7 @@ def test_every_field_of_every_model_has_a_column_or_a_sheet():
     tops = {(sheet.kind, sheet.field): sheet.model for sheet in sheets().values() if not sheet.parent}
     for kind, model in FILE_MODELS.items():
         for name, info in model.model_fields.items():
-            inner = [one for one in plain_types(info.annotation) if one is not type(None)][0]
+            inner = next(one for one in plain_types(info.annotation) if one is not type(None))
             assert tops.pop((kind, name)) in (inner, *getattr(inner, "__args__", ()))
     assert tops == {}
 
@@ -113,13 +114,16 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_comes_back_and_is_never_a_formula(company_dir, tmp_path, text):
-    import json
-
-    edit(company_dir, "kpis/punctuality.yml", "name: On-time share", f"name: {json.dumps(text)}")
+    edit(company_dir, "kpis/punctuality.yml", "name: On-time share", f"name: {_quoted(text)}")
     before = round_trip(company_dir, tmp_path)
     assert before.kpis[0].name == text.strip()
     workbook = openpyxl.load_workbook(tmp_path / "book.xlsx")
-    assert {cell.data_type for page in workbook for row in page.iter_rows() for cell in row} <= {"s", "n", "d"}
+    assert {cell.data_type for page in workbook for row in page.iter_rows() for cell in row} <= {
+        "s",
+        "inlineStr",
+        "n",
+        "d",
+    }
     assert workbook["kpis"]["B2"].quotePrefix == text.startswith(("=", "+", "-", "@", "'"))
 
 
@@ -136,9 +140,7 @@ def test_hostile_text_comes_back_and_is_never_a_formula(company_dir, tmp_path, t
     ],
 )
 def test_text_of_several_lines_comes_back(company_dir, tmp_path, text):
-    import json
-
-    edit(company_dir, "kpis/punctuality.yml", "name: On-time share", f"name: x\n    description: {json.dumps(text)}")
+    edit(company_dir, "kpis/punctuality.yml", "name: On-time share", f"name: x\n    description: {_quoted(text)}")
     assert round_trip(company_dir, tmp_path).kpis[0].description == text
 
 
@@ -168,7 +170,7 @@ def test_text_too_long_for_a_cell_is_an_error(company_dir, tmp_path):
 def test_export_of_a_company_with_errors_says_them(company_dir, tmp_path):
     edit(company_dir, "kpis/punctuality.yml", "direction: increase", "direction: up")
     errors_of(company_dir)
-    with pytest.raises(DefinitionErrors, match="write"):
+    with pytest.raises(DefinitionErrors, match="direction"):
         write_workbook(company_dir, tmp_path / "book.xlsx")
 
 
@@ -181,7 +183,7 @@ def test_nothing_that_is_there_is_replaced(company_dir, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "cycle_id", ["..", "../../etc", ".hidden", "Q1/2013", "Q1\\2013", "Q1:2013", "x" * 200 + "é" * 0]
+    "cycle_id", ["..", "../../etc", ".hidden", "Q1/2013", "Q1\\2013", "Q1:2013", "é" * 200]
 )
 def test_cycle_that_names_no_folder_is_refused_and_nothing_leaves_the_directory(company_dir, tmp_path, cycle_id):
     book = write_workbook(company_dir, tmp_path / "book.xlsx")
@@ -189,9 +191,6 @@ def test_cycle_that_names_no_folder_is_refused_and_nothing_leaves_the_directory(
     workbook["cycles"]["A2"] = workbook["objectives"]["A2"] = cycle_id
     workbook.save(book)
     target = tmp_path / "deep" / "yaml"
-    if cycle_id.startswith("x"):
-        workbook_to_yaml(book, target)
-        return
     with pytest.raises(DefinitionErrors, match="cannot name a folder"):
         workbook_to_yaml(book, target)
     assert not target.exists()
@@ -223,10 +222,12 @@ def test_template_has_every_sheet_with_its_header_frozen_and_explained(template)
         page = template[name]
         assert [cell.value for cell in page[1]] == [column.name for column in sheet.columns]
         assert page.max_row == 1
-        assert page.freeze_panes is not None and page.freeze_panes.endswith("2")
+        assert page.freeze_panes is not None
+        assert page.freeze_panes.endswith("2")
         assert page.auto_filter.ref is not None
         for cell, column in zip(page[1], sheet.columns, strict=True):
-            assert column.description and column.description in cell.comment.text
+            assert column.description
+            assert column.description in cell.comment.text
             assert page.column_dimensions[cell.column_letter].width >= len(column.name)
 
 
@@ -252,6 +253,4 @@ def test_template_by_itself_says_what_to_fill(tmp_path):
     path = write_template(tmp_path / "template.xlsx")
     with pytest.raises(DefinitionErrors) as caught:
         read_workbook(path)
-    assert [error.column for error in caught.value.errors] == ["company", "cycles", "units"] or {
-        error.column for error in caught.value.errors
-    } == {"company", "units", "cycles"}
+    assert {error.column for error in caught.value.errors} == {"company", "units", "cycles"}

@@ -8,6 +8,12 @@ from tests.unit.audit.small_company import failing
 
 
 @pytest.fixture
+def audit(recorded_audit):
+    """What the reports must withhold is read from the record of the marts' audit."""
+    return recorded_audit
+
+
+@pytest.fixture
 def reported(audit):
     """Audit the marts, then the reports."""
 

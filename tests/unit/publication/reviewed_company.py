@@ -462,13 +462,12 @@ class ReviewedCompany:
         self._insert("reports.rpt_okr_scorecard", scorecard)
         self._insert("reports.rpt_key_result_kpi", links)
         names = self._names()
-        run = {"audit_id": audit.audit_id, "as_of": AS_OF, "audited_at": audit.audited_at}
         self._insert(
             "reports.rpt_integrity_failures",
             [
-                run
-                | asdict(finding)
+                asdict(finding)
                 | {
+                    "as_of": AS_OF,
                     "integrity_failure_key": f"{finding.rule_id}|{finding.subject_id}",
                     "subject_name": names.get(finding.subject_id, finding.subject_id),
                     "owner_name": PEOPLE[finding.owner_id],
