@@ -178,7 +178,7 @@ def check(
         finder.notes.append("references, owners, weights and feed files are checked once the errors are mended")
     if path.name == WORKBOOK_FILE and path.is_file() and any(path.parent.glob("*.yml")):
         finder.notes.append(f"{path.name} was checked alone; for the company as a whole check the directory it lies in")
-    problems = sorted(finder.problems, key=lambda one: (one.severity, one.file or "", one.line or 0))
+    problems = sorted(finder.problems, key=_by_place)
     return CheckReport(
         path=str(path),
         problems=problems,
@@ -408,6 +408,13 @@ def _from_error(error: LosError, file: str | None = None) -> Problem:
         found=error.found,
         remedy=error.remedy,
     )
+
+
+def _by_place(problem: Problem) -> tuple[str, str, str, int]:
+    """Order by errors first, then file, the sheet of a workbook, line."""
+    sheet, mark, _ = (problem.column or "").partition("!")
+    is_sheet = (problem.file or "").endswith(".xlsx")
+    return problem.severity, problem.file or "", sheet if mark or is_sheet else "", problem.line or 0
 
 
 def _feed_line(feed: str, files: Sequence[FeedFile]) -> str:

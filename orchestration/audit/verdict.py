@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ FOLDER = "verdicts"
 FORMAT = 1
 """Of the file. A verdict of another format is of another version of this code, and vouches for nothing here."""
 _SAFE = re.compile(r"[A-Za-z0-9_.-]{1,120}")
-_NAME = re.compile(r"(?P<run>[A-Za-z0-9_.-]{1,120}?)(?:\+(?P<again>\d+))?\.json")
 
 
 def decide_and_record(
@@ -43,9 +42,13 @@ def decide_and_record(
     """Decide on the data at hand from the newest audits, and file the verdict.
 
     Raises:
-        AuditError: The warehouse or the audits cannot be read, or the verdict cannot be filed.
+        AuditError: The warehouse, the audits or a verdict on file cannot be read, or the verdict cannot be filed.
     """
     verdict = _reach(warehouse, lake, as_of, run_id, mode, clock, catalogue)
+    before = newest_verdict(lake, as_of)
+    if before is not None:  # a clock that was set back must not make an older verdict the newest
+        just_after = before.decided_at + timedelta(microseconds=1)
+        verdict = replace(verdict, decided_at=max(verdict.decided_at, just_after))
     write_verdict(lake, verdict)
     return verdict
 
@@ -163,15 +166,15 @@ def read_verdict(path: Path) -> Verdict:
 def newest_verdict(lake: Lake, as_of: date | None = None) -> Verdict | None:
     """Return the verdict on the newest audit, of one business date or of any; None when there is none.
 
-    Audits never tie and never run backwards, clocks may: so audits order verdicts, then the clock, then their number.
+    Audits order verdicts, and of one audit the time of the decision; neither runs backwards when a clock does.
 
     Raises:
         AuditError: A verdict on file cannot be read: it might have been the newest.
     """
-    paths = [path for path in (lake.root / FOLDER).glob("*.json") if _NAME.fullmatch(path.name)]
-    verdicts = [(read_verdict(path), _again(path)) for path in paths if not _is_of_another_format(path)]
-    wanted = [entry for entry in verdicts if as_of is None or entry[0].as_of == as_of]
-    return max(wanted, key=_order)[0] if wanted else None
+    paths = [path for path in (lake.root / FOLDER).glob("*.json") if not path.name.startswith(".")]
+    verdicts = [read_verdict(path) for path in paths if not _is_of_another_format(path)]
+    wanted = [verdict for verdict in verdicts if as_of is None or verdict.as_of == as_of]
+    return max(wanted, key=lambda verdict: (verdict.audit_ids.get("reports", ""), verdict.decided_at), default=None)
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
@@ -243,16 +246,6 @@ def _is_of_another_format(path: Path) -> bool:
     except (OSError, ValueError):
         return False  # broken, and read_verdict says so
     return isinstance(values, dict) and values.get("format", FORMAT) != FORMAT
-
-
-def _order(entry: tuple[Verdict, int]) -> tuple[str, datetime, int]:
-    verdict, again = entry
-    return verdict.audit_ids.get("reports", ""), verdict.decided_at, again
-
-
-def _again(path: Path) -> int:
-    match = _NAME.fullmatch(path.name)
-    return int(match["again"] or 1) if match else 0
 
 
 def _checksum(facts: dict[str, Any]) -> str:

@@ -43,7 +43,6 @@ MAX_ERRORS: Final = 100
 """Errors noted of one sheet's cells: a column pasted wrongly can repeat one mistake a million times."""
 _MERGED_LOOKED_AT: Final = 20
 """Merged ranges of a sheet whose covered cells are not told as missing once more."""
-_LARGEST_EXACT: Final = 2**53
 _FIRST_SERIAL: Final = date(1899, 12, 30)
 
 Record = dict[str, Any]
@@ -476,8 +475,8 @@ def _number(value: Value, column: Column) -> Any:
         return _Problem("a date where a number should stand", expected, "format the cell as a number, type it again")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return _Problem("wrong type of value", expected)
-    if abs(value) > _LARGEST_EXACT and isinstance(value, int):
-        return _Problem("a number beyond 2^53", expected, "round it")
+    if isinstance(value, int) and int(float(value)) != value:
+        return _Problem("a number beyond 2^53 that would be rounded", expected, "round it")
     if column.kind == "whole":
         return int(value) if value == int(value) else _Problem("wrong type of value", expected)
     return value

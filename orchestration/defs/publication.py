@@ -7,6 +7,7 @@ from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
 from orchestration.defs.resources import ProjectResource
 from orchestration.defs.transformation import WAREHOUSE_POOL
 from orchestration.errors import LosError
+from orchestration.publication.release_store import Release
 from orchestration.settings import Settings
 from orchestration.transformation import model_keys
 
@@ -60,7 +61,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         return dg.MaterializeResult(
             metadata={
                 "release": release.name,
-                "outcome": "published" if release.is_new else "unchanged: the current release says the same",
+                "outcome": _outcome(release),
                 "release_dir": dg.MetadataValue.path(release.path),
                 "reports": dg.MetadataValue.path(release.database),
                 "dagster/row_count": sum(table.rows for table in release.manifest.tables.values()),
@@ -68,3 +69,9 @@ def definitions(settings: Settings) -> dg.Definitions:
         )
 
     return dg.Definitions(assets=[review_site, okr_reports])
+
+
+def _outcome(release: Release) -> str:
+    if not release.is_new:
+        return "unchanged: it was published before"
+    return "published" if release.is_current else "published beside the current one, which is of a later business date"

@@ -83,7 +83,9 @@ def publish_release(
 ) -> Release:
     """Publish what the warehouse's schema `reports` holds, and lead readers to it.
 
-    What is current already is not published again: the release that is there is returned, with `is_new` false.
+    A backfill of an earlier business date is laid beside the current release, which stays: readers want the newest
+    day, and a backfill ends with whichever day came last. What is published already is not published again: the
+    release that is there is returned, with `is_new` false.
 
     Args:
         warehouse: DuckDB file; only read.
@@ -114,8 +116,10 @@ def publish_release(
         with _open(warehouse, threads, memory_limit) as connection:
             _require_audited(_fingerprints(connection, "warehouse", REPORTS_SCHEMA), verdict)
             current = current_release(releases_dir)
-            if current and _says_the_same(current, verdict, manifest_inputs) and is_whole(current):
-                return current
+            leads = current is None or as_of >= current.manifest.as_of
+            for known in [current] if current and leads else list_releases(releases_dir):
+                if _says_the_same(known, verdict, manifest_inputs) and is_whole(known):
+                    return known
             target = releases_dir / name
             if not _is_there_already(target, verdict, manifest_inputs):
                 remove_if_never_published(target)
@@ -128,12 +132,13 @@ def publish_release(
                     shutil.rmtree(folder, ignore_errors=True)
                     raise
         reached("in_place")
-        durable_files.switch(releases_dir, name)
-        reached("switched")
-        log_current(releases_dir, clock())
-        reached("logged")
-        forget_oldest(releases_dir, keep)
-    return Release(target, read_manifest(target), is_current=True, is_new=True)
+        if leads:
+            durable_files.switch(releases_dir, name)
+            reached("switched")
+            log_current(releases_dir, clock())
+            reached("logged")
+        forget_oldest(releases_dir, keep, newest=name)
+    return Release(target, read_manifest(target), is_current=leads, is_new=True)
 
 
 def _require_passing(verdict_dict: Mapping[str, Any], as_of: date) -> Verdict:

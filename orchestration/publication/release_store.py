@@ -182,11 +182,11 @@ def _switches(releases_dir: Path) -> list[str]:
     return names
 
 
-def forget_oldest(releases_dir: Path, keep: int) -> None:
-    """Remove all but the newest `keep` releases; the current one stays in any case."""
+def forget_oldest(releases_dir: Path, keep: int, *, newest: str) -> None:
+    """Remove all but the newest `keep` releases; the current one and the one just published stay in any case."""
     releases = list_releases(releases_dir)
-    kept = [release for release in releases if release.is_current]
-    kept += [release for release in releases if not release.is_current][: max(keep - len(kept), 0)]
+    kept = [release for release in releases if release.is_current or release.name == newest]
+    kept += [release for release in releases if release not in kept][: max(keep - len(kept), 0)]
     for release in releases:
         if release not in kept:
             # Under a private name first: a crash must not leave half a release under a release's name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 
 import duckdb
 import pytest
@@ -109,8 +110,6 @@ def test_rebuilding_the_warehouse_from_the_lake_gives_the_same_rows(clean):
 
 
 def test_tampered_mart_closes_the_gate_and_leaves_the_release_untouched(clean):
-    from datetime import date
-
     from orchestration.audit.run import run_audit
     from orchestration.audit.verdict import decide_and_record
     from orchestration.errors import GateClosed
@@ -144,6 +143,18 @@ def test_tampered_mart_closes_the_gate_and_leaves_the_release_untouched(clean):
     finally:
         settings.warehouse_path.write_bytes(backup)
     assert tree_hash(current(clean)) == files
+
+
+def test_backfill_of_an_earlier_day_is_laid_beside_the_current_release(clean):
+    before = current(clean)
+    assert clean.run(LOS_AS_OF="2026-02-10") == 0
+    assert current(clean) == before
+    (earlier,) = [path for path in before.parent.iterdir() if path.name.startswith("2026-02-10-")]
+    with duckdb.connect(str(earlier / "reports.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "select as_of, measured_value from rpt_okr_scorecard where key_result_id = 'kr_latency'"
+        ).fetchone()
+    assert found == (date(2026, 2, 10), pytest.approx(20 - 0.05 * 40))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -22,7 +22,12 @@ from orchestration.company.workbook import read_workbook, workbook_to_yaml, writ
 from orchestration.errors import DefinitionErrors
 from tests.unit.company.company_files import FILES, put
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a company takes minutes to shrink, and is read as it is
+)
 
 
 def is_id(text: str) -> bool:

@@ -48,6 +48,8 @@ class SmallCompany:
     def __init__(self, root: Path) -> None:
         self.lake = Lake(root / "lake")
         self.warehouse = root / "warehouse.duckdb"
+        self._drafts: list[tuple[str, dict[str, Any]]] = []
+        self._is_drafting = False
 
     @classmethod
     def create(cls, root: Path) -> SmallCompany:
@@ -55,7 +57,10 @@ class SmallCompany:
         company = cls(root)
         company.lake.ensure(LAKE_TABLES)
         company._create()
+        company._is_drafting = True
         company._define()
+        company._is_drafting = False
+        company._file_drafts(LOADED_AT)
         company._observe()
         company._report()
         return company
@@ -151,14 +156,22 @@ class SmallCompany:
 
     def define(self, entity: str, *, at: datetime = LOADED_AT, **values: Any) -> None:
         """Append one record of definitions to the lake."""
-        with self.lake.begin(at, _digest(entity, values)) as load:
-            row = {"is_deleted": False, "load_id": load.load_id, "loaded_at": load.loaded_at, **values}
-            load.write(
-                f"definitions/{entity}", pa.Table.from_pylist([row], schema=COMPANY_TABLES[f"definitions/{entity}"])
-            )
-            load.commit(
-                {"kind": "definitions", "status": "loaded", "rows_read": 1, "rows_accepted": 1, "rows_quarantined": 0}
-            )
+        self._drafts.append((entity, values))
+        if not self._is_drafting:
+            self._file_drafts(at)
+
+    def _file_drafts(self, at: datetime) -> None:
+        """Append everything that was defined in one load: copying a company costs by the file."""
+        drafts, self._drafts = self._drafts, []
+        with self.lake.begin(at, _digest(drafts)) as load:
+            common = {"is_deleted": False, "load_id": load.load_id, "loaded_at": load.loaded_at}
+            for entity in {entity for entity, _ in drafts}:
+                rows = [common | values for name, values in drafts if name == entity]
+                schema = COMPANY_TABLES[f"definitions/{entity}"]
+                load.write(f"definitions/{entity}", pa.Table.from_pylist(rows, schema=schema))
+            count = len(drafts)
+            counts = {"rows_read": count, "rows_accepted": count, "rows_quarantined": 0}
+            load.commit({"kind": "definitions", "status": "loaded", **counts})
 
     def load(
         self,

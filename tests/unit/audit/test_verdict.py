@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +12,7 @@ import duckdb
 import pytest
 
 from expectations.catalogue import CATALOGUE, Catalogue
+from orchestration.audit.run import run_audit
 from orchestration.audit.verdict import (
     confirm_publishable,
     decide_and_record,
@@ -21,7 +24,10 @@ from orchestration.audit.verdict import (
     write_verdict,
 )
 from orchestration.errors import AuditError, GateClosed
-from tests.unit.audit.small_company import AS_OF, NOW
+from tests.unit.audit.conftest import evaluate_plainly
+from tests.unit.audit.small_company import AS_OF, NOW, SmallCompany
+
+LATER = NOW.replace(tzinfo=None) + timedelta(hours=1)
 
 
 class Gate:
@@ -56,6 +62,37 @@ def gate(company, audit, clock):
     return Gate(company, audit, clock)
 
 
+@pytest.fixture(scope="module")
+def _decided(_template, tmp_path_factory):
+    root = tmp_path_factory.mktemp("decided") / "company"
+    shutil.copytree(_template, root)
+    company = SmallCompany(root)
+    clock = itertools.count()
+
+    def audit(stage, run_id):
+        arguments = {
+            "warehouse": company.warehouse,
+            "lake": company.lake,
+            "as_of": AS_OF,
+            "evaluator": evaluate_plainly,
+        }
+        return run_audit(stage=stage, run_id=run_id, clock=lambda: NOW + timedelta(seconds=next(clock)), **arguments)
+
+    assert Gate(company, audit, lambda: NOW + timedelta(seconds=next(clock))).run().passing
+    return root
+
+
+@pytest.fixture
+def decided(_decided, audit, clock, company):
+    """A gate with a passing verdict on file, for one test to attack; made once, for it takes two audits."""
+    root = company.lake.root.parent
+    shutil.rmtree(root)
+    shutil.copytree(_decided, root)
+    made = Gate(company, audit, clock)
+    made.verdict = newest_verdict(company.lake)
+    return made
+
+
 def test_what_was_audited_and_passes_may_be_published(gate):
     verdict = gate.run()
 
@@ -63,11 +100,9 @@ def test_what_was_audited_and_passes_may_be_published(gate):
     assert gate.publish() == verdict
 
 
-def test_it_may_be_published_alone_and_later_as_long_as_nothing_changed(gate):
-    gate.run()
-
-    assert gate.publish().passing
-    assert gate.publish(clock=lambda: NOW + timedelta(days=30)).passing
+def test_it_may_be_published_alone_and_later_as_long_as_nothing_changed(decided):
+    assert decided.publish().passing
+    assert decided.publish(clock=lambda: NOW + timedelta(days=30)).passing
 
 
 def test_withheld_findings_do_not_keep_it_from_being_published(gate, company, audit):
@@ -91,11 +126,9 @@ def test_nothing_was_audited(gate):
         gate.publish()
 
 
-def test_another_day_was_audited(gate):
-    gate.run()
-
+def test_another_day_was_audited(decided):
     with pytest.raises(GateClosed, match="nothing was audited for 2026-02-16"):
-        gate.publish(as_of=AS_OF + timedelta(days=1))
+        decided.publish(as_of=AS_OF + timedelta(days=1))
 
 
 @pytest.mark.parametrize("stage", ["marts", "reports"])
@@ -108,13 +141,12 @@ def test_one_stage_was_not_audited(gate, audit, stage):
         gate.publish()
 
 
-def test_the_verdict_of_another_run_on_other_data_is_refused(gate, company, audit):
-    gate.run("monday")
+def test_the_verdict_of_another_run_on_other_data_is_refused(decided, company, audit):
     company.run("update reports.rpt_okr_scorecard set key_result_title = 'a rebuilt report'")
     audit("marts", run_id="tuesday")  # and then that run died
 
     with pytest.raises(GateClosed, match="not what was audited"):
-        gate.publish()
+        decided.publish()
 
 
 @pytest.mark.parametrize(
@@ -128,20 +160,18 @@ def test_the_verdict_of_another_run_on_other_data_is_refused(gate, company, audi
         "insert into marts.dim_person (person_id) values ('ghost')",
     ],
 )
-def test_a_table_was_edited_after_the_audit(gate, company, edit):
-    gate.run()
+def test_a_table_was_edited_after_the_audit(decided, company, edit):
     company.run(edit)
 
     with pytest.raises(GateClosed, match="not what was audited"):
-        gate.publish()
+        decided.publish()
 
 
-def test_an_edit_that_was_taken_back_does_no_harm(gate, company):
-    gate.run()
+def test_an_edit_that_was_taken_back_does_no_harm(decided, company):
     company.run("update reports.rpt_okr_scorecard set key_result_title = key_result_title || '!'")
     company.run("update reports.rpt_okr_scorecard set key_result_title = rtrim(key_result_title, '!')")
 
-    assert gate.publish().passing
+    assert decided.publish().passing
 
 
 @pytest.mark.parametrize("entity", ["rule_outcomes", "integrity_results", "loads"])
@@ -178,40 +208,35 @@ def test_the_results_were_edited(gate, company, audit):
         gate.publish()
 
 
-def test_a_newer_audit_that_failed_outweighs_an_older_one_that_passed(gate, company):
-    gate.run("monday")
+def test_a_newer_audit_that_failed_outweighs_an_older_one_that_passed(decided, company):
     company.load([], content="bad", rows_read=5)
-    assert not gate.run("tuesday").passing
+    assert not decided.run("tuesday").passing
 
     with pytest.raises(GateClosed, match="DAT-01 failed for 1 subject"):
-        gate.publish()
+        decided.publish()
 
 
-def test_a_newer_audit_without_a_verdict_is_not_overlooked(gate, company, audit):
+def test_a_newer_audit_without_a_verdict_is_not_overlooked(decided, company, audit):
     """The audit found something, and the run died before it decided."""
-    gate.run("monday")
     company.load([], content="bad", rows_read=5)
     audit("marts", run_id="tuesday")
 
     with pytest.raises(GateClosed, match="DAT-01 failed"):
-        gate.publish()
+        decided.publish()
 
 
-def test_another_version_of_the_rules(gate):
-    gate.run()
+def test_another_version_of_the_rules(decided):
     harder = Catalogue(
         tuple(replace(rule, severity="block") if rule.id == "OWN-02" else rule for rule in CATALOGUE.rules)
     )
 
     with pytest.raises(GateClosed, match="another version of the rules"):
-        gate.publish(catalogue=harder)
+        decided.publish(catalogue=harder)
 
 
-def test_a_gate_that_became_strict(gate):
-    gate.run()
-
+def test_a_gate_that_became_strict(decided):
     with pytest.raises(GateClosed, match="reached in mode standard, the gate is in mode strict"):
-        gate.publish(mode="strict")
+        decided.publish(mode="strict")
 
 
 def test_the_refusal_has_one_line_per_reason_with_what_to_do(gate, company):
@@ -232,8 +257,8 @@ def test_the_refusal_has_one_line_per_reason_with_what_to_do(gate, company):
 # --- on file --------------------------------------------------------------------------------------------------------
 
 
-def test_a_verdict_is_filed_and_read_back(gate, company):
-    verdict = gate.run()
+def test_a_verdict_is_filed_and_read_back(decided, company):
+    verdict = decided.verdict
 
     path = company.lake.root / "verdicts" / "run.json"
     assert read_verdict(path) == verdict
@@ -243,9 +268,9 @@ def test_a_verdict_is_filed_and_read_back(gate, company):
     assert [entry.name for entry in path.parent.iterdir()] == ["run.json"]
 
 
-def test_a_second_verdict_of_a_run_leaves_the_first(gate, company):
-    first = gate.run()
-    second = gate.decide()
+def test_a_second_verdict_of_a_run_leaves_the_first(decided, company):
+    first = decided.verdict
+    second = decided.decide()
 
     folder = company.lake.root / "verdicts"
     assert read_verdict(folder / "run.json") == first
@@ -277,40 +302,39 @@ def test_a_forged_verdict_opens_nothing(gate, company):
     """Whole and with a good checksum, but the audits on record do not say so."""
     company.load([], content="bad", rows_read=5)
     verdict = gate.run()
-    write_verdict(company.lake, replace(verdict, passing=True, reasons=(), blocked=()))
+    write_verdict(company.lake, replace(verdict, passing=True, reasons=(), blocked=(), decided_at=LATER))
 
     with pytest.raises(GateClosed, match="DAT-01 failed"):
         gate.publish()
 
 
-def test_a_verdict_that_forgets_what_it_withholds_opens_nothing(gate, company):
-    verdict = gate.run()
-    write_verdict(company.lake, replace(verdict, counts={}))
+def test_a_verdict_that_forgets_what_it_withholds_opens_nothing(decided, company):
+    verdict = decided.verdict
+    write_verdict(company.lake, replace(verdict, counts={}, decided_at=LATER))
 
     with pytest.raises(GateClosed, match="does not come out the same"):
-        gate.publish()
+        decided.publish()
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"passing": true}', "not json"])
-def test_a_broken_verdict_is_refused_and_not_skipped(gate, company, content):
-    gate.run()
+def test_a_broken_verdict_is_refused_and_not_skipped(decided, company, content):
     (company.lake.root / "verdicts" / "zz.json").write_text(content)
 
     with pytest.raises(AuditError, match="cannot be read"):
-        gate.publish()
+        decided.publish()
 
 
-def test_a_verdict_of_another_version_of_the_code_vouches_for_nothing(gate, company):
-    verdict = gate.run()
+def test_a_verdict_of_another_version_of_the_code_vouches_for_nothing(decided, company):
+    verdict = decided.verdict
     values = verdict_to_dict(verdict) | {"format": 2, "decided_at": "2999-01-01T00:00:00", "surprise": True}
     (company.lake.root / "verdicts" / "zz.json").write_text(json.dumps(values))
 
-    assert gate.publish() == verdict
+    assert decided.publish() == verdict
 
 
 @pytest.mark.parametrize("run_id", ["", "../escape", "a/b", "a b", "x" * 200])
-def test_a_run_that_is_no_file_name_is_refused(gate, company, run_id):
-    verdict = gate.run()
+def test_a_run_that_is_no_file_name_is_refused(decided, company, run_id):
+    verdict = decided.verdict
 
     with pytest.raises(AuditError, match="cannot be filed"):
         write_verdict(company.lake, replace(verdict, run_id=run_id))
@@ -326,8 +350,8 @@ def test_a_run_that_is_no_file_name_is_refused(gate, company, run_id):
         ({"mode": "strict"}, "mode strict"),
     ],
 )
-def test_require_publishable_refuses_whatever_is_not_at_hand(gate, changes, message):
-    verdict = gate.run()
+def test_require_publishable_refuses_whatever_is_not_at_hand(decided, changes, message):
+    verdict = decided.verdict
     at_hand = {"fingerprint": verdict.fingerprint, "catalogue_hash": verdict.catalogue_hash, "as_of": AS_OF}
     require_publishable(verdict, **at_hand)
 
@@ -335,8 +359,8 @@ def test_require_publishable_refuses_whatever_is_not_at_hand(gate, changes, mess
         require_publishable(verdict, **at_hand | changes)
 
 
-def test_require_publishable_refuses_no_verdict_and_one_without_reasons(gate):
-    verdict = gate.run()
+def test_require_publishable_refuses_no_verdict_and_one_without_reasons(decided):
+    verdict = decided.verdict
     at_hand = {"fingerprint": verdict.fingerprint, "catalogue_hash": verdict.catalogue_hash, "as_of": AS_OF}
 
     with pytest.raises(GateClosed, match="nothing was audited"):

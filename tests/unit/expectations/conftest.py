@@ -1,4 +1,4 @@
-"""Rules are tested on the audit's small company, as plain SQL and without a record: only what they find matters here."""
+"""Rules are tested on the audit's small company, as plain SQL and without a record: what they find is what matters."""
 
 from __future__ import annotations
 

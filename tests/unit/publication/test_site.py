@@ -236,6 +236,16 @@ def test_finding_of_the_reports_is_told_too(tmp_path):
     assert "the scorecard lacks it" in page.texts
 
 
+def test_site_is_written_when_the_reports_were_never_built(company):
+    verdict = company.verdict("strict")
+    company.run("drop schema reports cascade")
+    folder = company.write_site(replace(verdict, audit_ids={"marts": verdict.audit_ids["marts"]}))
+    page = read(folder)
+    assert "No." in page.texts
+    assert "no reviewer is named" in page.texts
+    assert folder.name.endswith(verdict.audit_ids["marts"])
+
+
 def test_evidence_leads_to_the_file_where_it_is_known_where_that_can_be_read(company):
     folder = company.write_site(source_url="https://git.example.com/okrs/{file}#L{line}")
     links = {link["href"] for link in read(folder).all("a")}

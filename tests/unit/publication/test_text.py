@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-import pytest
-from markupsafe import Markup
+import html
+import re
 
-from orchestration.publication.text import csv_cell, days, figure, finalize, percent, prose, visible
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup, escape
+
+from orchestration.publication.text import breakable, csv_cell, days, figure, finalize, percent, prose, visible
 
 
 @pytest.mark.parametrize(
@@ -76,3 +81,23 @@ def test_figure_is_written_for_people(value, unit, written):
 def test_counts_and_shares_are_written_with_their_nouns():
     assert [days(1), days(2), days(None)] == ["1 day", "2 days", ""]
     assert [percent(0.5), percent(1.0), percent(None)] == ["50 %", "100 %", ""]
+
+
+@given(st.text())
+def test_any_text_comes_back_from_html_as_it_is_shown(text):
+    for written in (escape(finalize(text)), escape(breakable(text))):
+        assert "<" not in written.replace("<wbr>", "")
+        assert html.unescape(written.replace("<wbr>", "")) == visible(text)
+    assert visible(visible(text)) == visible(text)
+    visible(text).encode("utf-8")
+
+
+@given(st.text())
+def test_no_text_is_a_formula_in_a_download(text):
+    assert not re.match(r"[\s\x00]*[=+\-@\t\r\uff0b\uff0d\uff1d\uff20]", csv_cell(text))
+
+
+@given(st.text(min_size=40), st.integers(0, 39))
+def test_no_word_is_wider_than_a_column(text, gap):
+    shown = str(breakable(text[:gap] + " " + text[gap:] if gap else text)).replace("<wbr>", " ")
+    assert max((len(html.unescape(word)) for word in shown.split()), default=0) <= 32
