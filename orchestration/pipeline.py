@@ -6,12 +6,14 @@ import contextlib
 import io
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from orchestration.settings import Settings
@@ -36,6 +38,10 @@ def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> in
         console.print("[dim]dbt project parsed[/]")
 
     import dagster as dg
+
+    # What Dagster calls beta is pinned here, and dagster-dbt's use of deprecated names is not for our users to mend.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"dagster_dbt\.")
 
     from orchestration.definitions import build_definitions
     from orchestration.defs.automation import AUDIT_ONLY, PUBLISH_REPORTS
@@ -92,7 +98,7 @@ def _summarise(
     site = found.get(("governance", "review_site"), {})
 
     for step, message in failures:
-        console.print(f"[red]failed[/] {step.replace('__', '/')}: {message}", markup=True)
+        console.print(f"[red]failed[/] {step.replace('__', '/')}: {escape(message)}")
     if site:
         console.print(f"Governance site: {_relative(str(site['index']))}")
     if release:

@@ -204,7 +204,7 @@ def test_misspelt_field_stops_the_run_and_keeps_the_last_good_definitions(golden
     golden.edit("company/okrs/2026-Q1/group.yml", "        champion: lead_orders", "        chmapion: lead_orders")
     assert golden.run() == 1
     printed = capsys.readouterr().out
-    assert "okrs/2026-Q1/group.yml:11" in printed
+    assert "okrs/2026-Q1/group.yml:11: [" in printed
     assert "chmapion" in printed
     assert "champion" in printed.replace("chmapion", "")
     assert not (golden.root / "data/releases").exists()
