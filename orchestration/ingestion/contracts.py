@@ -82,8 +82,8 @@ def _timestamp_format(text: str) -> str:
     return text
 
 
-def _own_format(fields: dict[str, Any]) -> str:
-    """Return the format that a source makes itself; where it makes none, the contract must say (see `_check_format`)."""
+def _own_format(fields: dict[str, Any]) -> Any:
+    """Return the format that a source makes itself; where it makes none, `_check_format` asks the contract for it."""
     source = fields.get("source")
     return (source.spool_format if source else None) or "csv"
 
@@ -252,9 +252,7 @@ class FeedContract(FileModel):
         else:
             for name in ("delimiter", "encoding", "decimal_mark", "thousands_mark"):
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    refuse(
-                        f"a workbook has no {name}: its numbers are numbers", remedy="remove it", field=name
-                    )
+                    refuse(f"a workbook has no {name}: its numbers are numbers", remedy="remove it", field=name)
 
     def _check_long(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
         if self.kpi_columns is not None:

@@ -193,9 +193,7 @@ class S3Source(_Source):
     def _check(self) -> Self:
         if (self.key_env is None) != (self.secret_env is None):
             missing = "secret_env" if self.secret_env is None else "key_env"
-            refuse(
-                "an access key is an id and a secret", remedy=f"add {missing}, or leave both out", field=missing
-            )
+            refuse("an access key is an id and a secret", remedy=f"add {missing}, or leave both out", field=missing)
         if self.session_token_env and self.key_env is None:
             refuse("a session token without a key", remedy="add key_env and secret_env", field="session_token_env")
         if self.anonymous and self.key_env:
@@ -353,7 +351,7 @@ class RestSource(_Source):
             refuse("Authorization stands twice", remedy="keep token_env or the header", field="token_env")
         if len(set(names)) < len(names):
             refuse("a header stands twice", field="headers")
-        own = {getattr(self.pagination, name, None) for name in ("param", "size_param")} - {None}
+        own = {str(getattr(self.pagination, name, None)) for name in ("param", "size_param")}
         for name in sorted(own & set(self.params)):
             refuse(f"the parameter {name} belongs to the pagination", remedy="remove it here", field="params")
         return self
