@@ -284,7 +284,10 @@ class _Fetch:
                 failure = HTTPError(error.message)
                 failure.__cause__ = error
             if response is not None and failure is None and response.status not in _PASSING:
+                response.close()
                 raise self._refused(response)
+            if response is not None:
+                response.close()
             pause = _asked_pause(retry, response)
             try:
                 if pause > _LONGEST_PAUSE:
@@ -304,7 +307,7 @@ class _Fetch:
             if response.status not in (301, 302, 303, 307, 308) or not location:
                 self._url = url
                 return response
-            response.release_conn()
+            response.close()  # its body is of no use, and may be long
             url = self._own_address(urljoin(url, location), "a redirect")
         raise self._error("the address is redirected again and again", retryable=False)
 
@@ -339,7 +342,6 @@ class _Fetch:
 
     def _refused(self, response: Any) -> FeedError:
         status = response.status
-        response.release_conn()
         remedies = {
             401: "renew the token",
             403: "give the account the right to read",

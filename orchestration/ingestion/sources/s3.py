@@ -165,7 +165,7 @@ def _fetcher(store: _Store, path: str, size: int, target: Path) -> Any:
     def fetch() -> None:
         try:
             written = 0
-            with store.filesystem.open_input_stream(path) as remote, target.open("wb") as local:
+            with store.filesystem.open_input_stream(path, compression=None) as remote, target.open("wb") as local:
                 while block := remote.read(BLOCK_BYTES):
                     written += local.write(block)
             now = store.filesystem.get_file_info(path).size
