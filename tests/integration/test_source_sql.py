@@ -79,7 +79,7 @@ def test_order_of_rows_is_no_content(feed, postgres, monkeypatch):
 def test_nothing_can_be_written(feed, postgres, monkeypatch):
     monkeypatch.setenv("OPS_URL", postgres.render_as_string(hide_password=False))
     query = "with gone as (delete from measures returning kpi, day, value) select * from gone"
-    with pytest.raises(FeedError, match="read-only|data-modifying"):
+    with pytest.raises(FeedError, match=r"read-only|data-modifying"):
         feed.pull(SQL | {"query": query})
     assert feed.pull(SQL | {"query": "select kpi, day, value from measures"}).rows_accepted == 100
 
