@@ -14,7 +14,7 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 
 class LosError(Exception):
-    """Base of every error that a person must act on."""
+    """Base of every error that a person must act on; `retryable`: unless trying again later helps by itself."""
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class LosError(Exception):
         expected: str | None = None,
         found: str | None = None,
         remedy: str | None = None,
+        retryable: bool = False,
     ) -> None:
         self.message = message
         self.file = str(file) if file is not None else None
@@ -36,6 +37,7 @@ class LosError(Exception):
         self.expected = expected
         self.found = found
         self.remedy = remedy
+        self.retryable = retryable
         super().__init__(message)
 
     def __str__(self) -> str:

@@ -70,6 +70,7 @@ def to_definition_errors(
     errors = [
         _definition_error(details, model, data, positions, file)
         for details in error.errors(include_url=False, include_context=True)
+        if details["type"] != "default_factory_not_called"  # only follows from another error
     ]
     return sorted(errors, key=lambda one: (one.line or 0, one.column or ""))
 
@@ -82,16 +83,17 @@ def field_names(model: type[BaseModel]) -> list[str]:
 def _definition_error(
     details: Any, model: type[BaseModel], data: Any, positions: Positions, file: str
 ) -> DefinitionError:
-    path = _path_in(data, details["loc"])
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    pointed = (context["field"],) if kind == "form" and context["field"] else ()
+    path = _path_in(data, (*details["loc"], *pointed))
     message: str = details["msg"]
     expected = _EXPECTED.get(kind)
     found: str | None = shown(value)
     remedy: str | None = None
     if kind == "form":
         message, expected, remedy = context["message"], context["expected"], context["remedy"]
-        if context["field"]:
-            path, found = (*path, context["field"]), None
+        if pointed:
+            found = None
     elif kind == "missing":
         message, found = f"missing field `{path[-1]}`", None
         remedy = "add it"

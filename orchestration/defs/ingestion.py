@@ -15,6 +15,9 @@ from orchestration.ingestion.registry import KpiRegistry
 from orchestration.settings import Settings
 
 GROUP = "raw"
+# Where the outside world can fail, and only there. Each attempt has its own shorter retries inside; these outlast a
+# restart of the source: half a minute, one, two.
+REMOTE_RETRIES = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 OBSERVATIONS = dg.AssetKey(["raw", "observations"])
 
 
@@ -57,7 +60,8 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
         group_name=GROUP,
         deps=[okr_definitions],
         description=f"{contract.name}. {contract.description or ''}".strip(),
-        kinds={contract.format, "parquet"},
+        kinds={*([contract.source.type] if contract.source.is_remote else []), contract.format, "parquet"},
+        retry_policy=REMOTE_RETRIES if contract.source.is_remote else None,
         tags={"source_type": contract.source_type, "layout": contract.layout},
         metadata={
             "owner": contract.owner or "",
@@ -84,7 +88,7 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
                 memory_limit=settings.duckdb_memory_limit,
             )
         except LosError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from error
+            raise dg.Failure(description=str(error), allow_retries=error.retryable) from error
         for line in report.warnings():
             context.log.warning(line)
         context.log.info(report.summary())

@@ -10,7 +10,7 @@ import codecs
 import hashlib
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, model_validator
@@ -20,6 +20,7 @@ from orchestration.company.records import DefinitionRecord, canonical_json
 from orchestration.company.validation import validate
 from orchestration.company.yaml_reader import Positions, read_yaml, relative_name
 from orchestration.errors import DefinitionError, DefinitionErrors
+from orchestration.ingestion.source_models import FileSource, RestSource, S3Source, Source, SqlSource
 
 READER_VERSION: Final = 1
 """Part of every contract's hash. Raise it when reading changes its outcome: files are then read again."""
@@ -81,21 +82,10 @@ def _timestamp_format(text: str) -> str:
     return text
 
 
-def _pattern(text: str) -> str:
-    """Refuse a path that could leave the landing folder, whatever the platform thinks of its parts."""
-    expected = "a path or pattern relative to the landing folder, such as carrier_on_time/*.csv"
-    if "://" in text or text.startswith(("file:", "~")):
-        refuse("not a path below the landing folder", expected=expected)
-    if "\\" in text or re.match(r"[A-Za-z]:", text):
-        refuse("backslashes and drive letters are not allowed", expected=expected)
-    if not text.isprintable():
-        refuse("a path with an invisible character", expected=expected)
-    path = PurePosixPath(text)
-    if path.is_absolute():
-        refuse("an absolute path", expected=expected, remedy="leave out the folder above, or set LOS_LANDING_DIR")
-    if ".." in path.parts:
-        refuse("a path that climbs out of the landing folder", expected=expected, remedy="remove `..`")
-    return text
+def _own_format(fields: dict[str, Any]) -> Any:
+    """Return the format that a source makes itself; where it makes none, `_check_format` asks the contract for it."""
+    source = fields.get("source")
+    return (source.spool_format if source else None) or "csv"
 
 
 def _nothing_to_empty(value: Any) -> Any:
@@ -105,20 +95,6 @@ def _nothing_to_empty(value: Any) -> Any:
 _Raw = StringConstraints(strict=True, min_length=1, max_length=500)
 Column = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=500)]
 """Name of a column as the file's header writes it; of JSON, a key, or a pointer into the record: /metric/id."""
-
-
-class FileSource(FileModel):
-    """Files below the landing folder."""
-
-    type: Literal["file"] = Field(description="Files below the landing folder.")
-    path: Annotated[str, _Raw, AfterValidator(_pattern)] = Field(
-        description="Path or pattern relative to the landing folder; ** matches folders of any depth."
-    )
-
-    @property
-    def expectation(self) -> str:
-        """What people expect to find, in words."""
-        return f"files {self.path} in the landing folder"
 
 
 class Columns(FileModel):
@@ -152,9 +128,17 @@ class FeedContract(FileModel):
     description: Text | None = Field(default=None, description="What the feed delivers, from where.")
     owner: Id | None = Field(default=None, description="Id of the person who answers for the delivery.")
     steward: Id | None = Field(default=None, description="Id of the person who answers for the data's integrity.")
-    source: FileSource = Field(description="Where the files come from.")
-    format: Literal["csv", "jsonl", "json", "parquet"] = Field(
-        description="How the files are written; .gz and .zst at the end of a name are unpacked."
+    source: Source = Field(description="Where the records come from.")
+    format: Literal["csv", "jsonl", "json", "parquet", "xlsx"] = Field(
+        default_factory=_own_format,
+        description="How files and objects are written; .gz and .zst at the end of a name are unpacked. "
+        "Left out for sql and rest.",
+    )
+    sheet: Line | None = Field(
+        default=None, description="Name of the sheet of an Excel workbook; needed when several are visible."
+    )
+    header_row: Annotated[int, Field(strict=True, ge=1, le=1_000)] | None = Field(
+        default=None, description="Row of the sheet with the names of the columns, from 1; 1 when left out."
     )
     layout: Literal["long", "wide"] = Field(
         default="long", description="long: one observation per record; wide: one column per KPI."
@@ -227,6 +211,7 @@ class FeedContract(FileModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        self._check_format()
         mapped, constant = self.mapped(), self.constant()
         if self.layout == "long":
             self._check_long(mapped, constant)
@@ -249,6 +234,25 @@ class FeedContract(FileModel):
                 "a scale needs the unit that it converts from", remedy="state `unit`, such as percent", field="scale"
             )
         return self
+
+    def _check_format(self) -> None:
+        own = self.source.spool_format
+        if own is None and "format" not in self.model_fields_set:
+            refuse("missing field `format`", expected="csv, jsonl, json, parquet or xlsx", field="format")
+        if own and self.format != own:
+            refuse(
+                f"a source of type {self.source.type} has no format of its own",
+                remedy="leave `format` out",
+                field="format",
+            )
+        if self.format != "xlsx":
+            for name in ("sheet", "header_row"):
+                if getattr(self, name) is not None:
+                    refuse(f"`{name}` belongs to Excel workbooks", remedy="remove it", field=name)
+        else:
+            for name in ("delimiter", "encoding", "decimal_mark", "thousands_mark"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    refuse(f"a workbook has no {name}: its numbers are numbers", remedy="remove it", field=name)
 
     def _check_long(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
         if self.kpi_columns is not None:
@@ -337,6 +341,18 @@ def _duplicates(data: Any, positions: Positions, file: str) -> list[DefinitionEr
         lines.setdefault(name.strip(), line)
     return errors
 
+
+__all__ = [
+    "FeedContract",
+    "FeedsFile",
+    "FileSource",
+    "RestSource",
+    "S3Source",
+    "SqlSource",
+    "contract_hash",
+    "feed_records",
+    "load_contracts",
+]
 
 _ADMINISTRATIVE: Final = {
     "id",

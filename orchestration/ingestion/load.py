@@ -86,12 +86,15 @@ def ingest_feed(
         What came of every file. No file at all is a report without files, for the caller to judge.
 
     Raises:
-        FeedError: this machine, not a file, stands in the way: no memory, no disk, no permission to write.
+        FeedError: this machine or the source's, not a file, stands in the way: no memory, no disk, no permission to
+            write, no connection (retryable).
         LakeError: the lake refused.
     """
     lake.ensure(TABLES)
     with lake.exclusive(), _work_folder(lake) as work_dir:
-        found = list(deliveries(contract, landing_dir))
+        spool = work_dir / "spool"
+        spool.mkdir()
+        found = list(deliveries(contract, landing_dir, spool))
         results = []
         if found:
             with _connection(work_dir, threads, memory_limit) as connection:
@@ -141,15 +144,19 @@ class _Run:
         try:
             if delivery.refusal:
                 raise Unreadable("unreadable_file", delivery.refusal)
+            content = _fetched(delivery)
             before = _state(delivery.path)
             sha256, size = sha256_of(delivery.path)
+            sha256 = content or sha256
         except Unreadable as refusal:
+            _forget(delivery)
             return self._refuse(delivery, refusal, None, 0, timer)
         except OSError as error:
             closed = Unreadable("unreadable_file", f"it cannot be opened: {error.strerror or error}")
             return self._refuse(delivery, closed, None, 0, timer)
         unchanged = self._unchanged(delivery, sha256)
         if unchanged:
+            _forget(delivery)
             return unchanged
         folder = self._work_dir / "file"
         folder.mkdir()
@@ -170,6 +177,7 @@ class _Run:
             return self._refuse(delivery, given_up, sha256, size, timer)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            _forget(delivery)
             _drop_tables(self._connection)
 
     def _unchanged(self, delivery: Delivery, sha256: str | None) -> FileResult | None:
@@ -377,8 +385,28 @@ def _connection(work_dir: Path, threads: int, memory_limit: str) -> Iterator[duc
 
 
 def _drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in ("staged", "duplicates", "wide_rows", "record_texts", "json_texts", "json_records"):
+    for table in ("staged", "duplicates", "wide_rows", "record_texts", "json_texts", "json_records", "xlsx_records"):
         connection.execute(f"drop table if exists {table}")
+
+
+def _fetched(delivery: Delivery) -> str | None:
+    """Bring a remote file here; return the sha256 of its content where that is not the sha256 of its bytes."""
+    if delivery.fetch is None:
+        return None
+    try:
+        return delivery.fetch()
+    except OSError as error:
+        raise FeedError(
+            f"it could not be written to this machine's disk: {error.strerror or error}",
+            file=delivery.name,
+            remedy="free disk space or mend the permissions, and run again",
+        ) from error
+
+
+def _forget(delivery: Delivery) -> None:
+    """Remove what was fetched: one file at a time takes room on the disk."""
+    if delivery.fetch is not None:
+        delivery.path.unlink(missing_ok=True)
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -11,9 +11,10 @@ from orchestration.ingestion.readers.csv_files import read_csv
 from orchestration.ingestion.readers.json_files import read_json
 from orchestration.ingestion.readers.parquet_files import read_parquet
 from orchestration.ingestion.readers.record_set import RecordSet
+from orchestration.ingestion.readers.xlsx_files import read_xlsx
 from orchestration.ingestion.sources import Delivery
 
-_READERS = {"csv": read_csv, "jsonl": read_json, "json": read_json, "parquet": read_parquet}
+_READERS = {"csv": read_csv, "jsonl": read_json, "json": read_json, "parquet": read_parquet, "xlsx": read_xlsx}
 
 
 def read(

@@ -65,7 +65,8 @@ def read_json(
     )
     broken: pa.Table = found.to_arrow_table().cast(REJECTS)
     rejects = pa.concat_tables([*records.rejects, broken])
-    if not records.count and not rejects.num_rows:
+    is_whole = contract.source.spool_format == "jsonl"  # an endpoint without records says so itself
+    if not records.count and not rejects.num_rows and not (is_whole and contract.may_be_empty):
         raise Unreadable("empty_file", "the file holds no record")
     keys = [
         str(key)
@@ -74,8 +75,8 @@ def read_json(
         ).fetchall()
     ]
     names = _names(contract, keys)
-    if not names and rejects.num_rows:
-        names = list(contract.mapped().values())  # every record is broken, and quarantined as such
+    if not names:
+        names = list(contract.mapped().values())  # no record is there, or every one is broken and quarantined as such
         if contract.kpi_columns:
             names += ["(none)"] if contract.kpi_columns == "*" else list(contract.kpi_columns)
     header = resolve(contract, names, line=None)
