@@ -26,8 +26,8 @@ from orchestration.ingestion.registry import KpiRegistry
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
 """By how much a time of availability may lie after the load: clocks differ, and so do notions of a day's end."""
-_SUGGESTIONS: Final = 200
-"""Unknown ids for which the nearest known one is looked up."""
+_SUGGESTIONS: Final = 25
+"""Unknown ids, the commonest, for which the nearest known one is looked up: 25 ms each among 2,000 KPIs."""
 PARQUET: Final = "format parquet, compression zstd, compression_level 1, parquet_version v2"
 """How data files are written: the encodings of version 2 take half the time of version 1's dictionaries."""
 _MAX_BITS: Final = 2**29
