@@ -518,9 +518,7 @@ class Staging:
             """
         )
         # Any text but null takes them out of the quick rows.
-        connection.execute(
-            f"update quick_rows set doubtful = '' where rowid in (select quick_rows.rowid {match})"
-        )
+        connection.execute(f"update quick_rows set doubtful = '' where rowid in (select quick_rows.rowid {match})")
 
     def _find_duplicates(self) -> tuple[int, int]:
         """Fill `duplicates`; return how many rows conflict and how many are identical to one that stays."""

@@ -1,10 +1,10 @@
 """Measure the ingestion of one large CSV file against DuckDB's own way from CSV to Parquet, in the same session.
 
 The baseline is `copy (select * from read_csv(file, columns = {kpi VARCHAR, day DATE, value DOUBLE})) to ... (format
-parquet, compression zstd)`, with `ignore_errors` where rows are bad: it counts nothing, checks nothing, keeps no bad row
-and writes three columns. Ours is `ingest_feed` into an empty lake: hash of the file, rows counted by our own scan, every
-check, duplicates, fifteen columns, bad rows in quarantine with line and text. Each run is a process of its own, with the
-same threads and memory limit; the two take turns.
+parquet, compression zstd)`, with `ignore_errors` where rows are bad: it counts nothing, checks nothing, keeps no bad
+row and writes three columns. Ours is `ingest_feed` into an empty lake: the file's hash, rows counted by our own scan,
+every check, duplicates, fifteen columns, bad rows in quarantine with line and text. Each run is a process of its own,
+with the same threads and memory limit; the two take turns.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def baseline(path: Path, folder: Path) -> dict[str, int]:
                 select *
                 from read_csv(
                     '{path}', auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
-                    columns = {{kpi: 'VARCHAR', day: 'DATE', value: 'DOUBLE'}}, ignore_errors = {"bad0" not in path.name}
+                    columns = {{kpi: 'VARCHAR', day: 'DATE', value: 'DOUBLE'}},
+                    ignore_errors = {"bad0" not in path.name}
                 )
             ) to '{folder / "baseline.parquet"}' (format parquet, compression zstd)
             """
@@ -119,7 +120,7 @@ def measured(kind: str, path: Path, folder: Path) -> dict[str, float]:
 def child(kind: str, path: Path, target: Path) -> None:
     """Do the work and print its figures; imports do not count."""
     import duckdb  # noqa: F401
-    import numpy  # noqa: F401, ICN001
+    import numpy  # noqa: F401
 
     import orchestration.ingestion.load  # noqa: F401
 

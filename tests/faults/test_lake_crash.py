@@ -61,7 +61,9 @@ def check(attempts: list[dict]) -> None:
 def test_kill_leaves_whole_loads_and_the_next_run_completes_the_rest(tmp_path):
     attempts = killed_loads(tmp_path, 20)
     check(attempts)
-    assert sum(attempt["status"] == signal.SIGKILL for attempt in attempts) >= len(STEPS) + 6  # a late kill may find the work done
+    assert (
+        sum(attempt["status"] == signal.SIGKILL for attempt in attempts) >= len(STEPS) + 6
+    )  # a late kill may find the work done
     feed = KillableFeed(tmp_path)
     feed.lake.collect_orphans()
     committed = {path.stem for path in (feed.lake.root / "loads").glob("*.parquet")}
@@ -140,4 +142,4 @@ def test_two_loads_at_once_load_every_file_once(tmp_path):
     found = look(tmp_path)
     assert found["whole"]
     assert found["loads"] == FILES
-    assert ROWS * FILES == len(feed.rows("observations"))
+    assert len(feed.rows("observations")) == ROWS * FILES
