@@ -26,12 +26,13 @@ import pyarrow.parquet as pq
 from orchestration.errors import FeedError
 from orchestration.ingestion.contracts import FeedContract, contract_hash
 from orchestration.ingestion.physical import sha256_of
-from orchestration.ingestion.readers import read
+from orchestration.ingestion.plain_csv import QUICK_TABLES, read_plain_csv, today_of
+from orchestration.ingestion.readers import RecordSet, read
 from orchestration.ingestion.reasons import REGISTRY_REASONS, Unreadable
 from orchestration.ingestion.registry import KpiRegistry
 from orchestration.ingestion.report import FeedLoadReport, FileResult
 from orchestration.ingestion.sources import Delivery, deliveries
-from orchestration.ingestion.staging import Counts, Lineage, Staging, register_registry
+from orchestration.ingestion.staging import CLOCK_TOLERANCE, Counts, Lineage, Staging, register_registry
 from orchestration.ingestion.tables import QUARANTINE, TABLES
 from orchestration.lake.store import Lake, Load
 
@@ -98,7 +99,7 @@ def ingest_feed(
         results = []
         if found:
             with _connection(work_dir, threads, memory_limit) as connection:
-                run = _Run(contract, lake, registry, clock, connection, work_dir, [one.name for one in found])
+                run = _Run(contract, lake, registry, clock, connection, work_dir, [one.name for one in found], threads)
                 for number, delivery in enumerate(found):
                     if progress:
                         progress(delivery.name, number, len(found))
@@ -120,7 +121,9 @@ class _Run:
         connection: duckdb.DuckDBPyConnection,
         work_dir: Path,
         names: Iterable[str],
+        threads: int,
     ) -> None:
+        self._threads = threads
         self._contract = contract
         self._lake = lake
         self._registry = registry
@@ -161,7 +164,7 @@ class _Run:
         folder = self._work_dir / "file"
         folder.mkdir()
         try:
-            records = read(self._connection, delivery, self._contract, folder)
+            records = self._read(delivery, folder)
             if not records.count and not records.rejects.num_rows and not self._contract.may_be_empty:
                 raise Unreadable("empty_file", "the file has a header and no record; may_be_empty is not declared")
             staging = Staging(self._connection, records, self._contract, self._registry, self._clock)
@@ -179,6 +182,19 @@ class _Run:
             shutil.rmtree(folder, ignore_errors=True)
             _forget(delivery)
             _drop_tables(self._connection)
+
+    def _read(self, delivery: Delivery, folder: Path) -> RecordSet:
+        plain = read_plain_csv(
+            self._connection,
+            delivery,
+            self._contract,
+            self._registry,
+            today_of(self._contract, self._clock),
+            (self._clock + CLOCK_TOLERANCE).astimezone(UTC).replace(tzinfo=None),
+            folder,
+            self._threads,
+        )
+        return plain or read(self._connection, delivery, self._contract, folder)
 
     def _unchanged(self, delivery: Delivery, sha256: str | None) -> FileResult | None:
         """Return the result of a file whose bytes need no reading, or None."""
@@ -385,7 +401,8 @@ def _connection(work_dir: Path, threads: int, memory_limit: str) -> Iterator[duc
 
 
 def _drop_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in ("staged", "duplicates", "wide_rows", "record_texts", "json_texts", "json_records", "xlsx_records"):
+    names = ("staged", "duplicates", "wide_rows", "record_texts", "json_texts", "json_records", "xlsx_records")
+    for table in (*names, *QUICK_TABLES):
         connection.execute(f"drop table if exists {table}")
 
 

@@ -214,6 +214,11 @@ def _date_of_text(text: str, date_format: str) -> tuple[str, str]:
     return f"cast(try_strptime({text}, {literal(date_format)}) as date)", shape
 
 
+def day_of_text(text: str, date_format: str) -> str:
+    """Return the SQL of the day that a trimmed text names, null when it names none."""
+    return _date_of_text(text, date_format)[0]
+
+
 def _form(strptime_format: str) -> str:
     """Return the regular expression of texts that have the form of a strptime format."""
     form = ""

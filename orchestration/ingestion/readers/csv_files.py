@@ -25,7 +25,7 @@ from orchestration.ingestion.readers.record_set import REJECTS, TEXTS, FileColum
 from orchestration.ingestion.reasons import Unreadable
 from orchestration.ingestion.sources import Delivery
 
-_NO_NULL: Final = "\x1f\x1fno value is null\x1f\x1f"
+NO_NULL: Final = "\x1f\x1fno value is null\x1f\x1f"
 """As DuckDB's null string: an empty field stays an empty text. No record that is kept holds control characters."""
 
 
@@ -33,7 +33,7 @@ def read_csv(
     connection: duckdb.DuckDBPyConnection, delivery: Delivery, contract: FeedContract, work_dir: Path
 ) -> RecordSet:
     """Make a CSV file's records queryable. See `readers.read`."""
-    names, header_line, splitter, blocks = _open(delivery, contract)
+    names, header_line, splitter, blocks = open_csv(delivery, contract)
     header = resolve(contract, names, line=header_line)
     target = work_dir / "records.csv"
     count = 0
@@ -48,7 +48,7 @@ def read_csv(
     declared = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
     relation = (
         f"read_csv({literal(str(target))}, auto_detect = false, header = false, columns = {{{declared}}}, "
-        f"delim = {literal(contract.delimiter)}, quote = '\"', escape = '\"', nullstr = {literal(_NO_NULL)}, "
+        f"delim = {literal(contract.delimiter)}, quote = '\"', escape = '\"', nullstr = {literal(NO_NULL)}, "
         "new_line = '\\n', strict_mode = true, max_line_size = 2097152)"
     )
     blank = splitter.blank_lines
@@ -58,12 +58,17 @@ def read_csv(
         header=header,
         count=count,
         rejects=pa.concat_tables(rejects),
-        texts=lambda connection, wanted: _collect_texts(connection, delivery, contract, wanted),
+        texts=lambda connection, wanted: collect_texts(connection, delivery, contract, wanted),
         notes=(f"{blank} blank line{'s' if blank > 1 else ''} passed over",) if blank else (),
     )
 
 
-def _open(delivery: Delivery, contract: FeedContract) -> tuple[list[str], int, RecordSplitter, Iterator[Block]]:
+def open_csv(delivery: Delivery, contract: FeedContract) -> tuple[list[str], int, RecordSplitter, Iterator[Block]]:
+    """Return a file's column names, the line they stand on, a splitter for its records, and the text that holds them.
+
+    Raises:
+        Unreadable: there is no header that can be read.
+    """
     blocks = line_blocks(delivery.path, delivery.name, contract.encoding)
     first = next(blocks, None)
     if first is None:
@@ -80,13 +85,43 @@ def _open(delivery: Delivery, contract: FeedContract) -> tuple[list[str], int, R
     return [clean_name(name) for name in fields], line, splitter, chain([rest], blocks)
 
 
-def _collect_texts(
-    connection: duckdb.DuckDBPyConnection, delivery: Delivery, contract: FeedContract, wanted: str
+def collect_texts(
+    connection: duckdb.DuckDBPyConnection,
+    delivery: Delivery,
+    contract: FeedContract,
+    wanted: str,
+    *,
+    every_line: bool = False,
 ) -> None:
+    """Make the table `record_texts` of the records that a relation names by their line.
+
+    Args:
+        connection: gets the table.
+        delivery: the file.
+        contract: its feed's contract.
+        wanted: SQL of a relation with `record`.
+        every_line: lines are records, also those that are broken; only for files without quotes.
+    """
     lines = connection.execute(f"select distinct record from ({wanted}) order by record").fetchnumpy()["record"]
-    _, _, splitter, blocks = _open(delivery, contract)
-    batches = (_texts_of(split, np.asarray(lines, dtype=np.int64)) for split in splitter.split(blocks))
+    numbers = np.asarray(lines, dtype=np.int64)
+    if every_line:
+        blocks = line_blocks(delivery.path, delivery.name, contract.encoding)
+        batches = (_lines_of(block, numbers) for block in blocks)
+    else:
+        _, _, splitter, blocks = open_csv(delivery, contract)
+        batches = (_texts_of(split, numbers) for split in splitter.split(blocks))
     stream_into(connection, "record_texts", TEXTS, (batch for batch in batches if batch.num_rows))
+
+
+def _lines_of(block: Block, wanted: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    ends = np.flatnonzero(np.frombuffer(block.data, dtype=np.uint8) == 10)
+    first, last = np.searchsorted(wanted, (block.first_line, block.first_line + len(ends)))
+    chosen = wanted[first:last]
+    texts = []
+    for number in (chosen - block.first_line).tolist():
+        begin = int(ends[number - 1]) + 1 if number else 0
+        texts.append(block.data[begin : int(ends[number])].decode("utf-8"))
+    return pa.RecordBatch.from_arrays([pa.array(chosen), pa.array(texts, pa.string())], schema=TEXTS)
 
 
 def _texts_of(split: Split, wanted: npt.NDArray[np.int64]) -> pa.RecordBatch:

@@ -38,6 +38,22 @@ class FileColumn:
 
 
 @dataclass(frozen=True)
+class QuickRows:
+    """Rows of the table `quick_rows` that are in order beyond doubt: those whose `doubtful` is null.
+
+    Columns: `kpi` (the type quick_kpi, whose codes are the registry's kpi_no), `period_start`, `value`, perhaps
+    `available_at`, and `doubtful`.
+
+    Attributes:
+        first_line: line of the row whose rowid is 0.
+        has_available_at: whether the column is there.
+    """
+
+    first_line: int
+    has_available_at: bool
+
+
+@dataclass(frozen=True)
 class RecordSet:
     """The records of one file.
 
@@ -47,10 +63,11 @@ class RecordSet:
             records share a line, and where a format has no lines but numbers.
         columns: column of the file -> how SQL reaches it.
         header: what the columns mean.
-        count: records in `relation`, counted without DuckDB's reader.
+        count: records in `relation` and `quick`, counted without DuckDB's reader.
         rejects: broken records, columns of `REJECTS`; they are not in `relation`.
         texts: given the SQL of a relation with `record`s, makes the table `record_texts(record, raw_text)`.
         notes: what was passed over and why ("2 blank lines").
+        quick: rows beside those of `relation` that need no judgement.
     """
 
     relation: str
@@ -61,6 +78,7 @@ class RecordSet:
     texts: Callable[[duckdb.DuckDBPyConnection, str], None]
     notes: tuple[str, ...] = ()
     line: Literal["record", "line"] = "record"
+    quick: QuickRows | None = None
 
 
 def stream_into(
