@@ -77,20 +77,22 @@ class Lineage:
     feed: str
     file: str
 
-    def columns(self, line: str, hashed: str | None = None) -> str:
-        """Return the lineage columns as SQL; `line` and `hashed` are SQL too.
-
-        Without `hashed` the row's hash is null: observations carry every field that one would be made of, and sixteen
-        random characters are three quarters of such a row's bytes on disk.
-        """
+    def columns(self, line: str, hashed: str) -> str:
+        """Return the lineage columns as SQL; `line` and `hashed` are SQL too."""
         return f"""
             {constant(self.load_id)} as load_id,
             timestamp {literal(self.loaded_at.isoformat(sep=" "))} as loaded_at,
             {constant(self.feed)} as source_feed,
             {constant(self.file)} as source_file,
             cast({line} as bigint) as source_row,
-            {f"left(md5({hashed}), 16)" if hashed else "cast(null as varchar)"} as row_hash
+            left(md5({hashed}), 16) as row_hash
         """
+
+
+def _hashed(kpi: str, period: str, value: str, status: str, available_at: str, recorded_by: str) -> str:
+    """Return the text, as SQL, that an observation's `row_hash` is made of: its content, not its place."""
+    available_at = f"coalesce(cast({available_at} as varchar), '')"
+    return f"concat_ws('|', {kpi}, {period}, {value}, {status}, {available_at}, coalesce({recorded_by}, ''))"
 
 
 class Staging:
@@ -179,6 +181,14 @@ class Staging:
         loaded_at = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"
         normal = constant("A")
         shared = f"{constant(self._contract.source_type)} as source_type"
+        hashed = _hashed(
+            "registry.kpi_id",
+            "staged.period_start",
+            "staged.value",
+            "coalesce(staged.obs_status, 'A')",
+            "staged.available_at",
+            "staged.recorded_by",
+        )
         staged = f"""
             select
                 registry.kpi_id,
@@ -190,7 +200,7 @@ class Staging:
                 staged.recorded_by,
                 staged.available_at,
                 coalesce(staged.available_at, {loaded_at}) as vintage_at,
-                {lineage.columns(self._line)}
+                {lineage.columns(self._line, hashed)}
             from staged
             inner join registry on staged.kpi_no = registry.kpi_no
             where staged.problem is null {self._kept()}
@@ -207,6 +217,7 @@ class Staging:
                 )
                 unit = "kpi_units.unit"
                 join = "inner join kpi_units on kpi_units.kpi_no = cast(enum_code(quick_rows.kpi) as integer)"
+            hashed = _hashed("quick_rows.kpi", "quick_rows.period_start", "quick_rows.value", "'A'", available, "''")
             rows = f"""
                 select
                     quick_rows.kpi as kpi_id,
@@ -218,7 +229,7 @@ class Staging:
                     cast(null as varchar) as recorded_by,
                     {available} as available_at,
                     {vintage} as vintage_at,
-                    {lineage.columns(f"quick_rows.rowid + {quick.first_line}")}
+                    {lineage.columns(f"quick_rows.rowid + {quick.first_line}", hashed)}
                 from quick_rows
                 {join}
                 where quick_rows.doubtful is null
