@@ -152,6 +152,11 @@ class Staging:
             newest=newest,
         )
 
+    @property
+    def broken_records(self) -> int:
+        """Records of the file of which not even the columns could be told apart."""
+        return self._records.rejects.num_rows
+
     def write_observations(self, path: Path, lineage: Lineage) -> None:
         """Write the accepted rows, in the order of the file."""
         hashed = """concat_ws(

@@ -225,7 +225,7 @@ def test_an_old_report_can_be_made_again(acme_warehouse: Warehouse) -> None:
     then = replace(acme_warehouse, known_at=acme.OBSERVED_AT + timedelta(hours=1), as_of=date(2026, 2, 9))
     before = everything(acme_warehouse, "marts")
     try:
-        then.build("--select", "+fct_key_result_daily")
+        then.build("--select", "+fct_key_result_daily", "+fct_kpi_observation")
         row = latest(then, "pair")
         assert row["as_of"] == date(2026, 2, 9)
         assert row["progress"] == pytest.approx((0.975 + 0.5) / 2)  # before the restatement
