@@ -160,9 +160,7 @@ def _record(
     return Deletions(deleted=absent)
 
 
-def _give_new_vintage_to_returned(
-    connection: duckdb.DuckDBPyConnection, accepted: Path, lineage: Lineage
-) -> None:
+def _give_new_vintage_to_returned(connection: duckdb.DuckDBPyConnection, accepted: Path, lineage: Lineage) -> None:
     """Let a key that comes back with the time of availability it had before count as newer than its deletion."""
     moment = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"
     source = f"read_parquet({literal(str(accepted))})"

@@ -1,4 +1,4 @@
-"""Full extracts: what a newer delivery of a file holds no more is recorded as deleted, never kept or dropped silently."""
+"""Full extracts: what a newer delivery of a file holds no more is recorded as deleted, never silently kept."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_files_of_a_feed_do_not_delete_each_others_keys(feed):
     feed.put(HEADER + "latency,2026-02-01,1\nlatency,2026-02-03,3\n", "ops/north.csv")
     feed.ingest(clock=LATER, full_extract=True)
 
-    # The north has the third day now, and came before the south in the same run: the south deletes only what is its own.
+    # The north has the third day now, and was loaded before the south: the south deletes only what is its own.
     assert deleted(feed) == []
     assert current(feed)[("latency", "2026-02-03")] == 3.0
 
