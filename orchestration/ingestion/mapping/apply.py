@@ -237,7 +237,7 @@ class _Reading:
             return text == "true"
         if date in kinds:
             try:
-                return datetime.strptime(text, self.mapping.date_format).date()  # noqa: DTZ007
+                return datetime.strptime(text, self.mapping.date_format).date()
             except ValueError:
                 expected = f"expected a day as {self.mapping.date_format}"
                 raise _RejectedError(Misfit("not_a_date", column, text, expected)) from None
