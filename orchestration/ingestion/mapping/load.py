@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -30,6 +30,9 @@ from orchestration.ingestion.tables import QUARANTINE, TABLES
 from orchestration.lake.store import Lake
 
 Identity = tuple[str, str, date | None]
+
+_PLACES_NAMED: Final = 20
+"""Places that a message names of records under one id."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +217,7 @@ def _tell_conflicts_apart(candidates: Iterable[_Candidate]) -> None:
     for group in _by_identity(candidates).values():
         if len({_hash(one) for one in group}) < 2:
             continue
-        places = ", ".join(f"{one.file.name}:{one.source.line}" for one in group)
+        places = ", ".join(f"{one.file.name}:{one.source.line}" for one in group[:_PLACES_NAMED])
         for one in group:
             if one.target.conflict_id is None:
                 continue
@@ -229,7 +232,12 @@ def _settle(candidates: Sequence[_Candidate], own: dict[Identity, DefinitionReco
     """Decide on every candidate: identical ones become one, differing ones stay out."""
     chosen: list[DefinitionRecord] = []
     taken: set[Identity] = set()
-    groups = _by_identity(candidates)
+    # Once per id, not once per record: a column that is the same in every row makes a group of all of them.
+    differing = {
+        identity: ", ".join(f"{one.file.name}:{one.source.line}" for one in group[:_PLACES_NAMED])
+        for identity, group in _by_identity(candidates).items()
+        if len({_hash(one) for one in group}) > 1
+    }
     for one in candidates:
         one.file.read += 1
         record = one.built.record
@@ -237,14 +245,12 @@ def _settle(candidates: Sequence[_Candidate], own: dict[Identity, DefinitionReco
             assert one.built.rejected is not None
             _withhold(one, one.built.rejected)
             continue
-        group = groups[record.identity]
         if record.identity in own:
             first = own[record.identity]
             message = f"the company directory defines it itself, at {first.source_file}:{first.source_row}"
             _withhold(one, Misfit("duplicate_in_file", None, record.natural_id, message))
-        elif len({_hash(other) for other in group}) > 1:
-            places = ", ".join(f"{other.file.name}:{other.source.line}" for other in group)
-            message = f"different records share the id {record.natural_id}: {places}"
+        elif record.identity in differing:
+            message = f"different records share the id {record.natural_id}: {differing[record.identity]}"
             _withhold(one, Misfit("duplicate_in_file", None, record.natural_id, message))
         else:
             one.file.accepted += 1

@@ -321,3 +321,15 @@ def test_quarantine_and_ledger_are_written_once_per_outcome(registry, tmp_path):
         ).fetchall()
     assert rows == [("not_a_number", "goal", "x", "B,x", "m", "r1", 3, "b")]
     assert ledger == [("definitions", "m", 2, 1, 1)]
+
+
+def test_a_column_that_is_the_same_in_every_row_takes_no_longer(registry):
+    """One group of all rows is compared once for every row: an export of 12,765 rows took two minutes."""
+    import time
+
+    registry.map(KPI)
+    started = time.process_time()
+    found = registry.read("title\n" + "A\n" * 6_000)
+
+    assert (len(found.records), found.files[0].collapsed) == (1, 5_999)
+    assert time.process_time() - started < 10
