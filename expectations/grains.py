@@ -35,6 +35,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.bridge_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "valid_from")),
         Grain("marts.bridge_key_result_kpi", ("key_result_id", "kpi_id", "link_type"), where="is_current"),
         Grain("marts.fct_kpi_observation", ("kpi_id", "period_start_on", "vintage_at")),
+        Grain("marts.fct_restatement", ("kpi_id", "period_start_on", "vintage_at")),
         Grain("marts.fct_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "as_of")),
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
         Grain("marts.fct_feed_load", ("load_id",)),

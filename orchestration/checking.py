@@ -170,6 +170,7 @@ def check(
     finder = _Finder(path, as_of or clock.date())
     company = finder.company()
     contracts = finder.contracts()
+    finder.check_mappings()
     if company is not None:
         finder.judge(company, contracts)
         if landing_dir is not None and contracts:
@@ -221,6 +222,22 @@ class _Finder:
         except DefinitionErrors as error:
             self._take(error.errors)
         return None
+
+    def check_mappings(self) -> None:
+        """Note every error of form in mappings.yml; the registries themselves are read by a run."""
+        from orchestration.ingestion.mapping.contract import load_mappings
+
+        if not self.path.is_dir():
+            return
+        try:
+            mappings = load_mappings(self.path)
+        except DefinitionErrors as error:
+            self._take(error.errors)
+            return
+        if mappings:
+            self.notes.append(
+                "definitions that mappings.yml takes from registries are read by a run, not by this check"
+            )
 
     def judge(self, company: Company, contracts: Sequence[Any] | None) -> None:
         from orchestration.ingestion.contracts import feed_records

@@ -27,6 +27,7 @@ accounted as (
         loads.rows_accepted,
         loads.rows_quarantined,
         coalesce(loads.rows_collapsed, 0) as rows_collapsed,
+        coalesce(loads.rows_deleted, 0) as rows_deleted,
         coalesce(stored.observations, 0) as observations,
         coalesce(stored.quarantined, 0) as quarantined
     from lake.loads as loads
@@ -43,9 +44,10 @@ select
         when status = 'rejected' and observations > 0
             then 'rejected, yet the lake holds ' || observations || ' of its observations'
         when status = 'rejected' then 'rejected, yet the quarantine does not say why'
-        when observations <> rows_accepted - rows_collapsed
+        when observations <> rows_accepted - rows_collapsed + rows_deleted
             then 'the lake holds ' || observations || ' observations, expected ' || rows_accepted || ' accepted less '
             || rows_collapsed || ' collapsed'
+            || case when rows_deleted > 0 then ' and ' || rows_deleted || ' recorded as deleted' else '' end
         else 'the quarantine holds ' || quarantined || ' rows, expected ' || rows_quarantined
     end as detail,
     source_file,
@@ -57,7 +59,7 @@ where rows_read is null or rows_accepted is null or rows_quarantined is null
     or (kind = 'feed' and status = 'rejected' and (observations > 0 or quarantined = 0))
     or (
         kind = 'feed' and status is distinct from 'rejected'
-        and (observations <> rows_accepted - rows_collapsed or quarantined <> rows_quarantined)
+        and (observations <> rows_accepted - rows_collapsed + rows_deleted or quarantined <> rows_quarantined)
     )
 """
 

@@ -25,6 +25,8 @@ from orchestration.errors import DefinitionError, nearest
 
 FEEDS_FILE: Final = "feeds.yml"
 """Lies in the company directory too, but is a contract of ingestion, which reads it."""
+MAPPINGS_FILE: Final = "mappings.yml"
+"""The same, of registries kept elsewhere."""
 WORKBOOK_FILE: Final = "company.xlsx"
 """A workbook whose sheets may stand in for any of the other files."""
 
@@ -45,7 +47,7 @@ FILE_MODELS: Final[dict[str, type[FileModel]]] = {
 REQUIRED_FILES: Final = ("organization.yml", "cycles.yml")
 _GOVERNANCE: Final = ("waivers", "change_requests", "capacity", "dependencies", "escalations", "decisions")
 _FOLDERS: Final = ("kpis", "okrs", "governance")
-_AT_TOP: Final = (*REQUIRED_FILES, FEEDS_FILE)
+_AT_TOP: Final = (*REQUIRED_FILES, FEEDS_FILE, MAPPINGS_FILE)
 _PLACES: Final = (
     "organization.yml, cycles.yml, feeds.yml, kpis/*.yml, okrs/<cycle_id>/*.yml, governance/*.yml, company.xlsx"
 )
@@ -86,7 +88,10 @@ def find_files(directory: Path) -> tuple[list[CompanyFile], list[DefinitionError
             errors += _check_folder(path, parts)
         elif kind := _kind_of(parts):
             files.append(CompanyFile(path, name.as_posix(), kind, parts[1] if kind == "okrs" else None))
-        elif not (len(parts) > 1 and parts[0] not in _FOLDERS) and name.as_posix() != FEEDS_FILE:
+        elif not (len(parts) > 1 and parts[0] not in _FOLDERS) and name.as_posix() not in (
+            FEEDS_FILE,
+            MAPPINGS_FILE,
+        ):
             errors.append(
                 DefinitionError(
                     "nothing reads this file",

@@ -11,6 +11,8 @@ from orchestration.defs.resources import ProjectResource
 from orchestration.errors import LosError
 from orchestration.ingestion.contracts import FeedContract, feed_records, load_contracts
 from orchestration.ingestion.load import ingest_feed
+from orchestration.ingestion.mapping.contract import load_mappings
+from orchestration.ingestion.mapping.load import read_mapped_definitions, write_mapped_files
 from orchestration.ingestion.registry import KpiRegistry
 from orchestration.settings import Settings
 
@@ -36,15 +38,27 @@ def okr_definitions(context: dg.AssetExecutionContext, project: ProjectResource)
     try:
         company = load_company(settings.company_dir)
         contracts = load_contracts(settings.company_dir / "feeds.yml")
+        mapped = read_mapped_definitions(
+            load_mappings(settings.company_dir), landing_dir=settings.landing, company=company
+        )
     except LosError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
-    report = write_definitions(project.lake, [*company.records, *feed_records(contracts)], clock=settings.clock())
+    records = [*company.records, *mapped.records, *feed_records(contracts)]
+    report = write_definitions(project.lake, records, clock=settings.clock())
+    write_mapped_files(project.lake, mapped, clock=settings.clock())
     context.log.info(report.summary())
+    for one in mapped.withheld:
+        what = "a value of it is held back" if one.is_value else "it stays out"
+        context.log.warning(
+            f"{one.file}:{one.line}: {one.misfit.reason} in {one.subject or one.kind}, {what}: {one.misfit.message}"
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": report.records,
             "records_changed": report.changed,
             "records_deleted": report.deleted,
+            "records_mapped": len(mapped.records),
+            "records_quarantined": sum(file.quarantined for file in mapped.files),
             "load_id": report.load_id or "unchanged",
             "company_dir": dg.MetadataValue.path(settings.company_dir),
         }

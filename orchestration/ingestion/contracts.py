@@ -193,6 +193,11 @@ class FeedContract(FileModel):
         default=0.05, description="Share of quarantined rows above which the feed's KPIs are withheld."
     )
     may_be_empty: bool = Field(default=False, description="A file without records is in order.")
+    full_extract: bool = Field(
+        default=False,
+        description="Each delivery of a file holds everything: a KPI and period that it held before and holds no "
+        "more is recorded as deleted.",
+    )
 
     _line: int = PrivateAttr(default=0)
 

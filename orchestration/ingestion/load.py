@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from orchestration.errors import FeedError
 from orchestration.ingestion.contracts import FeedContract, contract_hash
+from orchestration.ingestion.full_extract import Deletions, record_deletions
 from orchestration.ingestion.physical import sha256_of
 from orchestration.ingestion.plain_csv import QUICK_TABLES, read_plain_csv, today_of
 from orchestration.ingestion.readers import RecordSet, read
@@ -238,22 +239,29 @@ class _Run:
         size: int,
         timer: _Timer,
     ) -> FileResult:
-        message = "; ".join(notes) or None
+        notes = list(notes)
+        deletions = Deletions()
         with self._begin(delivery, sha256, timer) as load:
             lineage = Lineage(load.load_id, load.loaded_at, self._contract.id, delivery.name)
+            accepted: Path | None = None
             try:
                 if counts.accepted:
-                    path = load.file("observations", self._contract.id)
-                    staging.write_observations(path, lineage)
-                    _verify(path, counts.accepted - counts.collapsed, delivery)
+                    accepted = load.file("observations", self._contract.id)
+                    staging.write_observations(accepted, lineage)
+                    _verify(accepted, counts.accepted - counts.collapsed, delivery)
                 if counts.quarantined:
                     path = load.file("quarantine", self._contract.id)
                     staging.write_quarantine(path, lineage)
                     _verify(path, counts.quarantined, delivery)
+                if self._contract.full_extract:
+                    broken = staging.broken_records
+                    deletions = record_deletions(self._connection, self._lake, load, lineage, accepted, broken)
             except (duckdb.Error, OSError) as error:
                 _raise_if_machine(error, delivery)
                 raise FeedError(f"the load could not be written: {_first_line(error)}", file=delivery.name) from error
-            load.commit(self._ledger_row(delivery, counts, sha256, size, timer, status="loaded", message=message))
+            message = "; ".join([*notes, *deletions.notes]) or None
+            row = self._ledger_row(delivery, counts, sha256, size, timer, status="loaded", message=message)
+            load.commit(row | {"rows_deleted": deletions.deleted})
         self._remember(delivery, load, sha256, "loaded", None, message)
         return FileResult(delivery.name, "loaded", counts, load.load_id, None, message, timer.seconds)
 

@@ -25,6 +25,8 @@ REASONS: Final[dict[str, str]] = {
     "out_of_range": "outside the KPI's valid range, or beyond what a double holds exactly",
     "duplicate_in_file": "the file holds several different rows for one KPI, period and vintage",
     "retired_kpi": "the KPI is retired",
+    "unmatched_value": "of a foreign registry: a value that no pattern or value map of its mapping fits",
+    "invalid_definition": "of a foreign registry: the record does not make a definition that our own files may hold",
 }
 """Reason code -> meaning. Names are part of the lake: they are never renamed."""
 

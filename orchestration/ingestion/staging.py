@@ -173,6 +173,11 @@ class Staging:
             newest=newest,
         )
 
+    @property
+    def broken_records(self) -> int:
+        """Records of the file of which not even the columns could be told apart."""
+        return self._records.rejects.num_rows
+
     def write_observations(self, path: Path, lineage: Lineage) -> None:
         """Write the accepted rows; those of a plain file's quick rows first, each part in the order of the file."""
         # Enums reach Parquet as dictionaries without hashing every row: half the time of texts.

@@ -35,6 +35,7 @@ LOADS = pa.schema(
         ("rows_quarantined", pa.int64()),
         ("rows_collapsed", pa.int64()),
         ("cells_absent", pa.int64()),
+        ("rows_deleted", pa.int64()),  # tombstones written: keys that a full extract holds no more
         ("oldest_period_on", pa.date32()),
         ("newest_period_on", pa.date32()),
         ("started_at", UTC_TIMESTAMP),

@@ -15,4 +15,5 @@ select
     ) as next_period_end_on
 from {{ ref("int_kpi_observation__vintages") }} as observations
 inner join linked on observations.kpi_id = linked.kpi_id
-where observations.is_current
+-- A period whose newest vintage is a tombstone has no value, as if it had never been sent.
+where observations.is_current and observations.value is not null

@@ -1,5 +1,7 @@
 {{ config(materialized="view") }}
 
+-- A tombstone (obs_status M, no value) is a vintage like any other: as the newest one it is current, and says that the
+-- period has no value. Whoever wants values takes those that are current and not null.
 -- A view: fct_kpi_observation stores all of it, int_kpi_observation__current the part that key results use.
 with known as (
     select
@@ -7,6 +9,9 @@ with known as (
         lag(value) over (
             partition by kpi_id, period_start_on order by vintage_at, loaded_at, load_id, source_row
         ) as restates_value,
+        lag(vintage_at) over (
+            partition by kpi_id, period_start_on order by vintage_at, loaded_at, load_id, source_row
+        ) as restates_vintage_at,
         lead(vintage_at) over (
             partition by kpi_id, period_start_on order by vintage_at, loaded_at, load_id, source_row
         ) as next_vintage_at
@@ -38,6 +43,7 @@ select
     known.period_start_on,
     {{ period_end("grains.grain", "known.period_start_on") }} as period_end_on,
     known.vintage_at,
+    known.restates_vintage_at,
     known.available_at,
     known.loaded_at
 from known

@@ -17,6 +17,7 @@ select
     rows_quarantined,
     rows_collapsed,
     cells_absent,
+    rows_deleted,
     oldest_period_on,
     newest_period_on,
     started_at,

@@ -15,6 +15,7 @@ select
     period_start_on,
     period_end_on,
     vintage_at,
+    restates_vintage_at,
     available_at,
     loaded_at
 from {{ ref("int_kpi_observation__vintages") }}
