@@ -176,7 +176,7 @@ class Staging:
     @property
     def broken_records(self) -> int:
         """Records of the file of which not even the columns could be told apart."""
-        return self._records.rejects.num_rows
+        return int(self._records.rejects.num_rows)
 
     def write_observations(self, path: Path, lineage: Lineage) -> None:
         """Write the accepted rows; those of a plain file's quick rows first, each part in the order of the file."""
