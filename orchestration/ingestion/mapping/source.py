@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from orchestration.company.yaml_reader import PathKeys, parse_yaml
 from orchestration.errors import DefinitionError, DefinitionErrors, nearest
@@ -15,6 +16,8 @@ from orchestration.ingestion.mapping.contract import PLACES, DefinitionMapping
 from orchestration.ingestion.physical import line_blocks
 from orchestration.ingestion.reasons import Unreadable
 from orchestration.ingestion.sources import Delivery
+
+_JSON_TOKENS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,\n]|[^\s\[\]{}:,"]+')
 
 
 @dataclass(frozen=True)
@@ -121,12 +124,13 @@ def _csv_records(delivery: Delivery, mapping: DefinitionMapping) -> Iterator[Sou
 
 def _tree_records(delivery: Delivery, mapping: DefinitionMapping) -> Iterator[SourceRecord]:
     content = delivery.path.read_bytes()
+    line_of: Callable[[PathKeys], int]
     if mapping.format == "yaml":
         data, positions = parse_yaml(content, delivery.name)
         line_of = positions.line
     else:
         data = _json(content, delivery)
-        line_of = _lines_of_json(content, delivery)
+        line_of = _lines_of_json(content.decode("utf-8-sig"))
     found = list(_at(data, [part for part in (mapping.record_path or "").split("/") if part], ()))
     if not found:
         raise _refusal(delivery, None, f"there is nothing at the record path {mapping.record_path}")
@@ -174,12 +178,31 @@ def _json(content: bytes, delivery: Delivery) -> Any:
         raise _refusal(delivery, None, f"the JSON cannot be read: {type(error).__name__}") from error
 
 
-def _lines_of_json(content: bytes, delivery: Delivery) -> Any:
-    """Return what tells the line of a path. JSON is YAML but for a few escapes: where they stand, it is line 1."""
-    try:
-        return parse_yaml(content, delivery.name)[1].line
-    except DefinitionErrors:
-        return lambda path: 1
+def _lines_of_json(text: str) -> Callable[[PathKeys], int]:
+    """Return what tells the line on which the value at a path begins, of valid JSON."""
+    lines: dict[PathKeys, int] = {}
+    path: list[Any] = []  # the key or index that comes next, in each open container
+    line, key_follows = 1, False
+    for token in _JSON_TOKENS.finditer(text):
+        sign = token[0]
+        if sign == "\n":
+            line += 1
+        elif sign in "]}":
+            path.pop()
+        elif sign == ",":
+            key_follows = bool(path) and not isinstance(path[-1], int)
+            if not key_follows:
+                path[-1] += 1
+        elif sign == ":":
+            key_follows = False
+        elif key_follows and sign[0] == '"':
+            path[-1] = json.loads(sign)
+        else:
+            lines[tuple(path)] = line
+            if sign in "[{":
+                path.append(0 if sign == "[" else "")
+                key_follows = sign == "{"
+    return lambda wanted: lines.get(wanted, 1)
 
 
 def check_columns(file: str, mapping: DefinitionMapping, records: list[SourceRecord]) -> None:
