@@ -22,7 +22,9 @@ judged as (
             when vintages.restates_vintage_at is not null and vintages.value is null
                 then case when vintages.restates_value is not null then 'deleted' end
             when vintages.restates_vintage_at is not null
-                then case when vintages.value <> coalesce(vintages.restates_value, vintages.value + 1) then 'restated' end
+                then case
+                    when vintages.value <> coalesce(vintages.restates_value, vintages.value + 1) then 'restated'
+                end
             -- What was owed before the first delivery is history that came with it, and not late.
             when
                 vintages.data_latency_days > coalesce(offsets.agreed_offset_days, 0)
