@@ -301,7 +301,7 @@ class ReviewedCompany:
                 load.commit(facts)
             names = [name for name, _ in self._columns("marts.fct_feed_load")]
             whole = facts | {"load_id": load.load_id, "loaded_at": load.loaded_at, "quarantined_share": bad / read}
-            loads.append({name: whole[name] for name in names})
+            loads.append({name: whole.get(name) for name in names})
         definitions = dict.fromkeys(loads[0]) | {
             "load_id": "definitions",
             "kind": "definitions",
