@@ -15,10 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestration.errors import GateClosed, LosError
+from orchestration.errors import EXIT_ERROR, EXIT_GATE_CLOSED, GateClosed, LosError
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings, read_settings_file
-
-EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
 
 WorkbookPath = Annotated[Path, typer.Argument(help="Workbook (.xlsx) to write.")]
 

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
+EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
+"""Exit codes of `los`: something a person must mend; the gate is closed."""
+
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """Return the choice most like `name`, or None when nothing is close."""

@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.errors import EXIT_ERROR, EXIT_GATE_CLOSED
 from orchestration.settings import Settings
 from orchestration.transformation import prepare
-
-EXIT_ERROR, EXIT_GATE_CLOSED = 1, 2
 
 
 def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> int:

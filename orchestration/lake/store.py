@@ -155,7 +155,6 @@ class Load:
         self.loaded_at = loaded_at  # naive UTC, as the lake stores it
         self._folder = lake.root / _STAGING / load_id
         self._staged: dict[Path, Path] = {}
-        self._committed = False
 
     def __enter__(self) -> Self:
         if (self.lake.root / "loads" / f"{self.load_id}.parquet").exists():
@@ -213,7 +212,6 @@ class Load:
                 subject=self.load_id,
                 remedy="free disk space or mend the permissions, and run again: the lake is as it was before",
             ) from error
-        self._committed = True
 
 
 def _replace(source: Path, target: Path) -> None:
