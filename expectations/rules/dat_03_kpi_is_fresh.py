@@ -4,38 +4,17 @@ Judged are the KPIs of committed key results whose cycle is open: it has started
 once its end plus the agreed offset (whole days) is not after as_of, and only up to the day on which the last of those
 key results is due: what comes later proves nothing about them. After the close nothing is owed; the figures of a key
 result that never got its data say so themselves. Counted from the newest period that arrived, the one after it must
-not be owed yet; a KPI that never sent anything owes the period in which its first key result starts.
+not be owed yet; a KPI that never sent anything owes the period in which its first key result starts. A KPI of working
+days owes nothing on others.
 """
 
 from __future__ import annotations
 
+from expectations.kpis_in_use import COUNT_KPIS_IN_USE, KPIS_IN_USE
 from expectations.rule import Check, Rule
 
-USED = """
-with used as (
-    select
-        link.kpi_id,
-        min(key_result.starts_on) as starts_on,
-        max(key_result.due_on) as due_on
-    from marts.dim_key_result as key_result
-    inner join marts.dim_cycle as dim_cycle on dim_cycle.cycle_id = key_result.cycle_id
-    inner join marts.bridge_key_result_kpi as link
-        on link.key_result_id = key_result.key_result_id and link.is_current
-    inner join audit.run as run
-        on key_result.starts_on <= run.as_of
-        and dim_cycle.starts_on <= run.as_of
-        and (dim_cycle.ends_on >= run.as_of or dim_cycle.closes_on > run.as_of)
-    where key_result.is_current and key_result.state = 'committed'
-    group by link.kpi_id
-)
-"""
-
-JUDGED = (
-    USED + "select count(*) from used inner join marts.dim_kpi as kpi on kpi.kpi_id = used.kpi_id and kpi.is_current"
-)
-
 VIOLATIONS = (
-    USED
+    KPIS_IN_USE
     + """,
 newest as (
     select observation.kpi_id, max(observation.period_end_on) as newest_on
@@ -58,11 +37,18 @@ next_periods as (
             when 'week' then coalesce(newest.newest_on + interval 7 day, used.starts_on + interval 6 day)
             when 'month' then last_day(coalesce(newest.newest_on + interval 1 day, used.starts_on))
             when 'quarter' then last_day(coalesce(newest.newest_on + interval 1 day, used.starts_on) + interval 2 month)
-            else coalesce(newest.newest_on + interval 1 day, used.starts_on)
+            else case
+                when kpi.calendar = 'working_days' then coalesce(calendar.next_working_day_on, newest.newest_on + 1)
+                else coalesce(newest.newest_on + interval 1 day, used.starts_on)
+            end
         end as date) as next_on
     from used
     inner join marts.dim_kpi as kpi on kpi.kpi_id = used.kpi_id and kpi.is_current
     left join newest on newest.kpi_id = used.kpi_id
+    -- Without a value yet, the first working day is looked for from the day before the start.
+    left join marts.dim_date as calendar
+        on kpi.calendar = 'working_days'
+        and calendar.date_on = coalesce(newest.newest_on, cast(used.starts_on - interval 1 day as date))
 )
 select
     'kpi' as subject_type,
@@ -90,5 +76,5 @@ RULE = Rule(
     severity="withhold",
     owner_role="accountable_owner",
     remedy="Ask the feed's owner for the missing file; when the offset is unrealistic, agree on another one.",
-    checks={"marts": Check(violations=VIOLATIONS, judged=JUDGED, may_judge_nothing=True)},
+    checks={"marts": Check(violations=VIOLATIONS, judged=COUNT_KPIS_IN_USE, may_judge_nothing=True)},
 )

@@ -178,6 +178,7 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
         "feed_id": kpi.feed,
         "direction": kpi.direction,
         "grain": kpi.grain,
+        "calendar": kpi.calendar,
         "aggregation": kpi.aggregation,
         "valid_min": valid_range.min if valid_range else None,
         "valid_max": valid_range.max if valid_range else None,

@@ -60,6 +60,7 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("feed_id", TEXT),
         ("direction", TEXT),  # increase | decrease | band
         ("grain", TEXT),  # day | week | month | quarter
+        ("calendar", TEXT),  # every_day | working_days; null in files of older versions: every_day
         ("aggregation", TEXT),  # mean | sum | last | min | max
         ("valid_min", NUMBER),
         ("valid_max", NUMBER),

@@ -20,6 +20,7 @@ select
     intervals.feed_id,
     intervals.direction,
     intervals.grain,
+    intervals.calendar,
     intervals.aggregation,
     intervals.valid_min,
     intervals.valid_max,

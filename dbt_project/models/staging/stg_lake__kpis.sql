@@ -11,6 +11,7 @@ select
     feed_id,
     direction,
     grain,
+    coalesce(calendar, 'every_day') as calendar,
     aggregation,
     valid_min,
     valid_max,

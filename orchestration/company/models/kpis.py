@@ -129,6 +129,10 @@ class Kpi(Versioned):
     feed: Id | None = Field(default=None, description="Id of the feed that delivers its observations.")
     direction: Literal["increase", "decrease", "band"] = Field(description="Which way is better.")
     grain: Literal["day", "week", "month", "quarter"] = Field(description="Period of one observation.")
+    calendar: Literal["every_day", "working_days"] = Field(
+        default="every_day",
+        description="Which days owe a value, of a KPI by day: all, or the company's working days.",
+    )
     aggregation: Literal["mean", "sum", "last", "min", "max"] = Field(
         description="How observations of a longer period become one value."
     )
@@ -157,6 +161,13 @@ class Kpi(Versioned):
     @model_validator(mode="after")
     def _check(self) -> Kpi:
         in_order(self.lower_limit, self.upper_limit, "lower_limit", "upper_limit")
+        if self.calendar == "working_days" and self.grain != "day":
+            refuse(
+                f"a KPI by {self.grain} has no working days",
+                expected="calendar: every_day",
+                remedy="leave calendar out, or write grain: day",
+                field="calendar",
+            )
         each_once(self.drivers, lambda driver: driver.kpi, "drivers", "driver")
         each_once(self.rebases, lambda rebase: rebase.on, "rebases", "rebase")
         return self

@@ -61,42 +61,70 @@ thursdays as (
         *,
         {{ add_days("day", "4 - iso_day_of_week") }} as thursday
     from weeks
+),
+
+described as (
+    select
+        thursdays.day as date_on,
+        cast(extract(year from thursdays.thursday) as int) as iso_year,
+        cast(floor((extract(doy from thursdays.thursday) - 1) / 7) + 1 as int) as iso_week,
+        cast(thursdays.iso_day_of_week as int) as iso_day_of_week,
+        thursdays.calendar_year,
+        thursdays.calendar_quarter,
+        thursdays.month_of_year,
+        thursdays.day_of_month,
+        cast(
+            thursdays.calendar_year
+            + case
+                when
+                    coalesce(companies.fiscal_year_starts_month, 1) > 1
+                    and thursdays.month_of_year >= companies.fiscal_year_starts_month
+                    then 1
+                else 0
+            end as int
+        ) as fiscal_year,
+        cast(
+            floor((thursdays.month_of_year - coalesce(companies.fiscal_year_starts_month, 1) + 12) % 12 / 3) + 1 as int
+        ) as fiscal_quarter,
+        {{ add_days("thursdays.day", "1 - thursdays.iso_day_of_week") }} as week_starts_on,
+        {{ add_days("thursdays.day", "1 - thursdays.day_of_month") }} as month_starts_on,
+        {{ add_months(
+            add_days("thursdays.day", "1 - thursdays.day_of_month"), "-1 * ((thursdays.month_of_year - 1) % 3)"
+        ) }} as quarter_starts_on,
+        holidays.holiday_on is null
+        and coalesce(companies.working_days, 'mon,tue,wed,thu,fri') like '%' || case thursdays.iso_day_of_week
+            when 1 then 'mon' when 2 then 'tue' when 3 then 'wed' when 4 then 'thu' when 5 then 'fri' when 6 then 'sat'
+            else 'sun'
+        end || '%' as is_working_day,
+        holidays.holiday_name
+    from thursdays
+    left join companies on 1 = 1
+    left join holidays on thursdays.day = holidays.holiday_on
 )
 
 select
-    thursdays.day as date_key,
-    thursdays.day as date_on,
-    cast(extract(year from thursdays.thursday) as int) as iso_year,
-    cast(floor((extract(doy from thursdays.thursday) - 1) / 7) + 1 as int) as iso_week,
-    cast(thursdays.iso_day_of_week as int) as iso_day_of_week,
-    thursdays.calendar_year,
-    thursdays.calendar_quarter,
-    thursdays.month_of_year,
-    thursdays.day_of_month,
+    date_on as date_key,
+    date_on,
+    iso_year,
+    iso_week,
+    iso_day_of_week,
+    calendar_year,
+    calendar_quarter,
+    month_of_year,
+    day_of_month,
+    fiscal_year,
+    fiscal_quarter,
     cast(
-        thursdays.calendar_year
-        + case
-            when
-                coalesce(companies.fiscal_year_starts_month, 1) > 1
-                and thursdays.month_of_year >= companies.fiscal_year_starts_month
-                then 1
-            else 0
-        end as int
-    ) as fiscal_year,
-    cast(
-        floor((thursdays.month_of_year - coalesce(companies.fiscal_year_starts_month, 1) + 12) % 12 / 3) + 1 as int
-    ) as fiscal_quarter,
-    {{ add_days("thursdays.day", "1 - thursdays.iso_day_of_week") }} as week_starts_on,
-    {{ add_days("thursdays.day", "1 - thursdays.day_of_month") }} as month_starts_on,
-    {{ add_months(
-        add_days("thursdays.day", "1 - thursdays.day_of_month"), "-1 * ((thursdays.month_of_year - 1) % 3)"
-    ) }} as quarter_starts_on,
-    holidays.holiday_on is null
-    and coalesce(companies.working_days, 'mon,tue,wed,thu,fri') like '%' || case thursdays.iso_day_of_week
-        when 1 then 'mon' when 2 then 'tue' when 3 then 'wed' when 4 then 'thu' when 5 then 'fri' when 6 then 'sat'
-        else 'sun'
-    end || '%' as is_working_day,
-    holidays.holiday_name
-from thursdays
-left join companies on 1 = 1
-left join holidays on thursdays.day = holidays.holiday_on
+        sum(case when is_working_day then 1 else 0 end) over (
+            order by date_on rows between unbounded preceding and current row
+        ) as int
+    ) as working_day_number,
+    week_starts_on,
+    month_starts_on,
+    quarter_starts_on,
+    min(case when is_working_day then date_on end) over (
+        order by date_on rows between 1 following and unbounded following
+    ) as next_working_day_on,
+    is_working_day,
+    holiday_name
+from described

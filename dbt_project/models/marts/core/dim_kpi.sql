@@ -46,6 +46,7 @@ select
     kpis.feed_id,
     kpis.direction,
     kpis.grain,
+    kpis.calendar,
     kpis.aggregation,
     kpis.category,
     kpis.indicator,
@@ -85,7 +86,7 @@ select
     '(unknown)' as kpi_name,
     {{ nulls(["string"] * 3) }},
     '(unknown)' as org_unit_id,
-    {{ nulls(["string"] * 15 + ["double"] * 9) }},
+    {{ nulls(["string"] * 16 + ["double"] * 9) }},
     false as is_shared,
     {{ for_ever() }},
     {{ nulls(["string", "string", "string", "bigint"]) }}
