@@ -56,11 +56,14 @@ class Check:
         judged: Returns one number, the subjects that were judged.
         may_judge_nothing: Whether zero subjects are a fair state of affairs. Otherwise a rule that was put to nothing
             proves nothing, and counts as not evaluated.
+        may_warn: Whether the query of violations also returns `only_warns`, true for what a rule that withholds is to
+            list and not to withhold yet. A subject with any other violation is withheld.
     """
 
     violations: str
     judged: str
     may_judge_nothing: bool = False
+    may_warn: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Rule:
             raise ValueError(f"rule {self.id}: stages must be some of {', '.join(STAGES)}")
         if self.checks and set(self.checks) != set(self.stages):
             raise ValueError(f"rule {self.id}: needs a check for each of its stages, {', '.join(self.stages)}")
+        if self.severity != "withhold" and any(check.may_warn for check in self.checks.values()):
+            raise ValueError(f"rule {self.id}: only a rule that withholds may also warn")
         object.__setattr__(self, "checks", MappingProxyType(dict(self.checks)))
 
     @property

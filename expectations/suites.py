@@ -24,11 +24,12 @@ _BIND = re.compile(r"(?<![:\w\\]):(?=\w)")
 
 
 def violations_query(rule_id: str, check: Check) -> str:
-    """Return the query for all offending subjects of a rule, with exactly `FINDING_COLUMNS`.
+    """Return the query for all offending subjects of a rule, with exactly `FINDING_COLUMNS` and `only_warns`.
 
     The comment names the rule wherever the query is seen: in a log, in a profile, in an error.
     """
     columns = ", ".join(f"finding.{column}" for column in FINDING_COLUMNS)
+    columns += ", coalesce(finding.only_warns, false) as only_warns" if check.may_warn else ", false as only_warns"
     return f"select /* {rule_id} */ {columns} from (\n{check.violations.strip()}\n) as finding"
 
 

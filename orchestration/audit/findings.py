@@ -43,7 +43,7 @@ GATHER = """
 insert into audit.findings
 select
     $rule_id,
-    $severity,
+    case when bool_and(only_warns) then 'warn' else $severity end,
     $preferred_role,
     coalesce(subject_type, 'table'),
     coalesce(subject_id, '(none)'),

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from expectations.catalogue import Catalogue
-from expectations.rule import STAGES, Rule, Stage
+from expectations.rule import STAGES, Rule, Severity, Stage
 from orchestration.audit.fingerprint import TableFingerprint
 from orchestration.audit.outcomes import FindingTotals, RecordedAudit, RuleOutcome
 
@@ -104,9 +104,15 @@ def decide(
     if len(known) > 1:
         reasons.append("marts and reports were audited for different times of knowledge; run both audits again")
 
-    severities = {rule.id: rule.severity for rule in catalogue.rules}
+    declared = {rule.id: rule.severity for rule in catalogue.rules}
+
+    def severity_of(entry: RuleOutcome) -> Severity:
+        only_warns = entry.outcome == "failed" and entry.warned_count == entry.failed_count
+        severity = declared.get(entry.rule_id, "block")
+        return "warn" if only_warns and severity == "withhold" else severity
+
     for entry in outcomes:
-        severity = severities.get(entry.rule_id, "block")
+        severity = severity_of(entry)
         closes = severity == "block" or (severity == "withhold" and mode == "strict")
         if entry.outcome == "failed" and closes:
             blocked.append(entry.rule_id)
@@ -118,17 +124,9 @@ def decide(
                 f"{entry.rule_id} could not be evaluated on the {entry.stage}: {why}; mend that and audit again"
             )
 
-    def rules_with(outcome: str, *severities_asked: str) -> tuple[str, ...]:
-        return tuple(
-            sorted(
-                {
-                    entry.rule_id
-                    for entry in outcomes
-                    if entry.outcome == outcome and severities.get(entry.rule_id, "block") in severities_asked
-                }
-                - set(blocked)
-            )
-        )
+    def rules_with(outcome: str, *severities: Severity) -> tuple[str, ...]:
+        found = {entry.rule_id for entry in outcomes if entry.outcome == outcome and severity_of(entry) in severities}
+        return tuple(sorted(found - set(blocked)))
 
     counts = Counter(entry.outcome for entry in outcomes)
     return Verdict(
@@ -210,10 +208,14 @@ def _contradiction(entry: RuleOutcome, rule: Rule | None, audit: RecordedAudit) 
     }.get(entry.outcome, entry.failed_count == 0 and entry.waived_count == 0)
     if not expected:
         return f"it {entry.outcome} with {entry.failed_count} findings and {entry.waived_count} waived"
+    may_warn = rule.severity == "warn" or any(check.may_warn for check in rule.checks.values())
+    if not 0 <= entry.warned_count <= (entry.failed_count if may_warn else 0):
+        return f"{entry.warned_count} of its {entry.failed_count} findings only warn"
     recorded = audit.findings.get(entry.rule_id, FindingTotals())
-    if recorded != FindingTotals(entry.failed_count, entry.waived_count, entry.findings_checksum):
-        made, kept = entry.failed_count + entry.waived_count, recorded.failed + recorded.waived
-        return f"{made} findings were made, and the {kept} on record are not those"
+    made = FindingTotals(entry.failed_count, entry.waived_count, entry.warned_count, entry.findings_checksum)
+    if recorded != made:
+        count, kept = made.failed + made.waived, recorded.failed + recorded.waived
+        return f"{count} findings were made, and the {kept} on record are not those"
     return None
 
 

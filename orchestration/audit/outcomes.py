@@ -29,6 +29,7 @@ class RuleOutcome:
     judged_count: int | None
     failed_count: int
     waived_count: int
+    warned_count: int  # of those that failed: subjects that a rule which withholds only lists
     findings_checksum: str
     duration_ms: float
     error_message: str | None
@@ -57,10 +58,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class FindingTotals:
-    """The findings of one rule: how many failed, how many were waived, and an order-free checksum over all of them."""
+    """The findings of one rule.
+
+    Attributes:
+        failed: Subjects that are not waived.
+        waived: Subjects that are.
+        warned: Of those that failed, the ones that are only listed.
+        checksum: Order-free, over all of them.
+    """
 
     failed: int = 0
     waived: int = 0
+    warned: int = 0
     checksum: str = "0"
 
 
@@ -92,12 +101,13 @@ def total_findings(connection: duckdb.DuckDBPyConnection, findings: str) -> dict
             rule_id,
             count(*) filter (where outcome = 'failed'),
             count(*) filter (where outcome = 'waived'),
+            count(*) filter (where outcome = 'failed' and severity = 'warn'),
             sum(hash({columns}))::varchar
         from {findings}
         group by rule_id
         """
     ).fetchall()
-    return {rule_id: FindingTotals(failed, waived, checksum) for rule_id, failed, waived, checksum in rows}
+    return {rule_id: FindingTotals(*totals) for rule_id, *totals in rows}
 
 
 def newest_audits(lake: Lake, as_of: date) -> dict[Stage, RecordedAudit]:
@@ -106,7 +116,10 @@ def newest_audits(lake: Lake, as_of: date) -> dict[Stage, RecordedAudit]:
     Raises:
         AuditError: The lake cannot be read.
     """
-    names = ", ".join(RuleOutcome.__dataclass_fields__)
+    # Outcomes of before a rule could warn in part have no such column filled.
+    names = ", ".join(RuleOutcome.__dataclass_fields__).replace(
+        "warned_count", "coalesce(warned_count, 0) as warned_count"
+    )
     try:
         with duckdb.connect() as connection:
             connection.execute(

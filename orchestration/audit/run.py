@@ -258,6 +258,7 @@ def _outcome(rule: Rule, evaluation: Evaluation | None, totals: FindingTotals) -
         "judged_count": evaluation.judged if evaluation else None,
         "failed_count": totals.failed,
         "waived_count": totals.waived,
+        "warned_count": totals.warned,
         "findings_checksum": totals.checksum,
         "duration_ms": round(evaluation.seconds * 1000, 3) if evaluation else 0.0,
         "error_message": evaluation.error if evaluation else None,

@@ -23,6 +23,7 @@ RULE_OUTCOMES = pa.schema(
         ("judged_count", pa.int64()),  # subjects that the rule was put to
         ("failed_count", pa.int64()),
         ("waived_count", pa.int64()),
+        ("warned_count", pa.int64()),  # of failed_count: subjects that a rule which withholds only lists
         ("findings_checksum", pa.string()),  # of the rule's rows in integrity_results, whatever their order
         ("duration_ms", pa.float64()),
         ("error_message", pa.string()),

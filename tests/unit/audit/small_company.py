@@ -130,9 +130,12 @@ class SmallCompany:
             "direction": "decrease",
             "unit": "minutes",
             "state": "committed",
-            "starts_on": date(2026, 1, 1),
+            "starts_on": date(2026, 2, 5),  # the first day of which there are observations
             "due_on": date(2026, 3, 31),
             "is_locked_version": True,
+            "attestation_statement": "No other KPI is touched.",
+            "attested_by_id": "carl",
+            "attested_on": date(2026, 1, 5),
         }
         facts |= _version("okrs/2026-Q1/ops.yml") | values
         self.add("marts.dim_key_result", **facts)
@@ -302,7 +305,21 @@ class SmallCompany:
             locks_on=date(2026, 1, 7),
             closes_on=date(2026, 4, 10),
         )
-        self.add("marts.dim_date", date_key=AS_OF, date_on=AS_OF)
+        self.run(
+            """
+            insert into marts.dim_date (
+                date_key, date_on, is_working_day, week_starts_on, month_starts_on, quarter_starts_on,
+                next_working_day_on
+            )
+            select
+                day, day, isodow(day) < 6, date_trunc('week', day), date_trunc('month', day),
+                date_trunc('quarter', day), day + case isodow(day) when 5 then 3 when 6 then 2 else 1 end
+            from (
+                select cast(moment as date) as day
+                from range(date '2026-01-01', date '2026-04-01', interval 1 day) as moments (moment)
+            )
+            """
+        )
         self.add(
             "marts.dim_objective",
             objective_id="faster",

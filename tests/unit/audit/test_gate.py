@@ -30,12 +30,15 @@ def outcome(rule, layer, **changes) -> RuleOutcome:
         judged_count=1,
         failed_count=0,
         waived_count=0,
+        warned_count=0,
         findings_checksum="0",
         duration_ms=1.0,
         error_message=None,
         catalogue_hash=CATALOGUE.hash,
         data_fingerprint=PRINTS[layer],
     )
+    if rule.severity == "warn":  # all that such a rule finds is only listed
+        changes = {"warned_count": changes.get("failed_count", 0)} | changes
     return replace(entry, **changes)
 
 
@@ -46,7 +49,7 @@ def audits(**changes_by_rule) -> dict[str, RecordedAudit]:
     for stage in ("marts", "reports"):
         entries = tuple(outcome(rule, stage, **changes.get(rule.id, {})) for rule in CATALOGUE.at(stage))
         findings = {
-            entry.rule_id: FindingTotals(entry.failed_count, entry.waived_count)
+            entry.rule_id: FindingTotals(entry.failed_count, entry.waived_count, entry.warned_count)
             for entry in entries
             if entry.failed_count or entry.waived_count
         }
@@ -75,8 +78,8 @@ def test_the_gate_opens_when_every_rule_holds():
 
     assert decision.passing
     assert decision.reasons == ()
-    assert decision.counts["passed"] == 13
-    assert len(decision.excluded) == 18
+    assert decision.counts["passed"] == sum(len(CATALOGUE.active(stage)) for stage in ("marts", "reports"))
+    assert decision.excluded == tuple(rule.id for rule in CATALOGUE.rules if rule.status == "planned")
     assert decision.fingerprint == PRINTS["reports"]
     assert decision.audit_ids == {"marts": "audit-marts", "reports": "audit-reports"}
 
@@ -217,7 +220,7 @@ def test_a_stage_that_was_not_audited_closes_it(stage):
         {"OWN-02": FindingTotals(1)},
         {"OWN-02": FindingTotals(3)},
         {"OWN-02": FindingTotals(1, 1)},
-        {"OWN-02": FindingTotals(2, 0, "17")},  # as many, of other subjects
+        {"OWN-02": FindingTotals(2, 0, 0, "17")},  # as many, of other subjects
         {"OWN-02": FindingTotals(2), "XYZ-01": FindingTotals(1)},
     ],
 )
@@ -229,6 +232,26 @@ def test_findings_that_are_not_on_record_close_it(recorded):
 
     assert not decision.passing
     assert "on record" in decision.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned", "passing"), [("standard", 0, True), ("strict", 2, True), ("strict", 1, False)]
+)
+def test_a_withholding_rule_that_only_warns_does_not_close_a_strict_gate(mode, warned, passing):
+    decision = verdict(audits(MAP_02=FAILED | {"warned_count": warned}), mode=mode)
+
+    assert decision.passing is passing
+    assert ("MAP-02" in decision.warned) is (warned == 2)
+    assert ("MAP-02" in decision.withheld) is (warned < 2 and passing)
+
+
+@pytest.mark.parametrize(("rule", "warned"), [("OWN_02", 1), ("MAP_02", 3), ("MAP_02", -1)])
+def test_a_rule_that_warns_where_it_may_not_closes_it(rule, warned):
+    """Whoever turns a withheld subject into a listed one must be seen."""
+    decision = verdict(audits(**{rule: FAILED | {"warned_count": warned}}))
+
+    assert not decision.passing
+    assert "only warn" in decision.reasons[0]
 
 
 def test_findings_that_no_outcome_counts_close_it():

@@ -74,7 +74,8 @@ def test_dat_02_names_a_kpi_with_no_current_value(company, audit):
         "period_start_on = date '2026-02-10'"
     )
 
-    assert failing(audit()) == {"DAT-02": {"errors"}}
+    # Without a current value the period is also missing.
+    assert failing(audit()) == {"DAT-02": {"errors"}, "DAT-04": {"errors"}}
 
 
 def test_dat_02_passes_a_restated_value(company, audit):
@@ -185,7 +186,7 @@ def test_dat_03_names_a_kpi_that_never_sent_anything(company, audit):
 
     report = audit()
 
-    assert failing(report) == {"DAT-03": {"silent"}}
+    assert failing(report) == {"DAT-03": {"silent"}, "DAT-04": {"silent"}}
     assert report.failures[0].detail.startswith("no value ever arrived")
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 
-from tests.unit.audit.small_company import failing
+from tests.unit.audit.small_company import AS_OF, failing
 
 
 def test_map_01_names_a_key_result_that_no_kpi_measures(company, audit):
@@ -31,6 +33,78 @@ def test_map_01_passes_a_draft_and_a_milestone_with_only_a_guardrail(company, au
     company.run("update marts.bridge_key_result_kpi set link_type = 'guardrail' where key_result_id = 'kr_portal'")
 
     assert failing(audit()) == {}
+
+
+def unattested(company, key_result="kr_errors", **values):
+    company.run(
+        "update marts.dim_key_result set attestation_statement = ?, attested_by_id = ?, attested_on = ?, "
+        f"attestation_expires_on = ? where key_result_id = '{key_result}'",
+        [values.get(name) for name in ("statement", "by", "on", "expires_on")],
+    )
+
+
+SIGNED = {"statement": "Touches nothing.", "by": "carl", "on": date(2026, 1, 5)}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({}, "nobody attests that there is none"),
+        (SIGNED | {"by": None}, "the attestation is not signed"),
+        (SIGNED | {"on": None}, "the attestation has no date"),
+        (SIGNED | {"on": AS_OF + timedelta(days=1)}, "the attestation is of 2026-02-16"),
+        (SIGNED | {"expires_on": AS_OF - timedelta(days=1)}, "the attestation expired on 2026-02-14"),
+    ],
+)
+def test_map_02_names_a_key_result_whose_impact_nobody_states(company, audit, values, why):
+    unattested(company, **values)
+
+    report = audit()
+
+    assert failing(report) == {"MAP-02": {"kr_errors"}}
+    assert report.failures[0].detail == f"no KPI is linked that its work touches, and {why}"
+    assert report.failures[0].severity == "withhold"
+
+
+@pytest.mark.parametrize("values", [SIGNED | {"on": AS_OF}, SIGNED | {"expires_on": AS_OF}])
+def test_map_02_passes_an_attestation_from_its_first_to_its_last_day(company, audit, values):
+    unattested(company, **values)
+
+    assert failing(audit()) == {}
+
+
+@pytest.mark.parametrize("link_type", ["impacts", "guardrail"])
+def test_map_02_passes_a_key_result_that_names_what_it_touches(company, audit, link_type):
+    unattested(company)
+    company.add_link("kr_errors", "latency", link_type)
+
+    assert failing(audit()) == {}
+
+
+def test_map_02_does_not_take_a_driver_for_an_impact(company, audit):
+    unattested(company)
+    company.add_link("kr_errors", "latency", "drives")
+
+    assert failing(audit()) == {"MAP-02": {"kr_errors"}}
+
+
+@pytest.mark.parametrize(
+    ("lock", "severity"), [(AS_OF + timedelta(days=1), "warn"), (AS_OF, "withhold"), (None, "withhold")]
+)
+def test_map_02_only_warns_before_the_lock(company, audit, lock, severity):
+    unattested(company)
+    company.run("update marts.dim_cycle set locks_on = ?", [lock])
+
+    assert [(finding.subject_id, finding.severity) for finding in audit().failures] == [("kr_errors", severity)]
+
+
+def test_map_02_leaves_closed_cycles_and_drafts_alone(company, audit):
+    unattested(company)
+    company.run("update marts.dim_key_result set state = 'draft' where key_result_id = 'kr_errors'")
+    assert failing(audit()) == {}
+    company.run("update marts.dim_key_result set state = 'committed' where key_result_id = 'kr_errors'")
+    company.run("update marts.dim_cycle set closes_on = ?, ends_on = ?", [AS_OF - timedelta(days=1)] * 2)
+    assert "MAP-02" not in failing(audit())
 
 
 def test_map_03_names_every_dangling_reference_of_a_subject(company, audit):

@@ -90,7 +90,7 @@ def test_own_05_names_what_belongs_to_somebody_who_left(company, audit):
 
 
 def test_own_05_names_an_owner_from_before_he_started(company, audit):
-    company.run("update marts.dim_person set active_from = date '2026-01-02' where person_id = 'carl'")
+    company.run("update marts.dim_person set active_from = date '2026-02-06' where person_id = 'carl'")
 
     assert failing(audit()) == {"OWN-05": {"kr_latency", "kr_errors", "kr_portal"}}
 
