@@ -2,6 +2,7 @@
 {%- set plain_tables = [
     ("waivers", "waiver_id"), ("change_requests", "change_request_id"), ("capacity", "capacity_id"),
     ("dependencies", "dependency_id"), ("escalations", "escalation_id"), ("decisions", "decision_id"),
+    ("check_ins", "check_in_id"),
 ] -%}
 
 {#- subject type, current records, id column, name of the reference in the files, column, what it refers to -#}
@@ -49,6 +50,8 @@
     ("decision", "decisions", "decision_id", "kpi", "kpi_id", "kpi"),
     ("decision", "decisions", "decision_id", "key_result", "key_result_id", "key_result"),
     ("decision", "decisions", "decision_id", "decided_by", "decided_by_id", "person"),
+    ("check_in", "check_ins", "check_in_id", "key_result", "key_result_id", "key_result"),
+    ("check_in", "check_ins", "check_in_id", "by", "reported_by_id", "person"),
 ] -%}
 
 with
