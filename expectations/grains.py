@@ -43,6 +43,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
         Grain("reports.rpt_key_result_kpi", ("key_result_id", "kpi_id", "link_type")),
+        Grain("reports.rpt_status_rule_comparison", ("key_result_id", "status_rule_id", "status_rule_version")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
     ),
 }

@@ -101,10 +101,10 @@ known as (
     from {{ name }}
     union all
     {% endfor -%}
-    select distinct
+    select
         'status_rule' as referenced_type,
-        status_rule_id as referenced_id
-    from {{ ref("status_rules") }}
+        choice as referenced_id
+    from {{ ref("int_status_rule__choices") }}
 ),
 
 stated as (
