@@ -108,3 +108,15 @@
 {% macro status_divergence(reported_status, computed_status) -%}
     {{ status_rank(reported_status) }} - {{ status_rank(computed_status) }}
 {%- endmacro %}
+
+{#-
+  Status of a roll-up that a reader is shown: a part that is withheld (`is_part_withheld`) takes the green from it, but
+  hides no red that the other parts show.
+-#}
+{% macro shown_status(severity, is_part_withheld) -%}
+    case
+        when {{ severity }} >= {{ status_severity("'at_risk'") }} then {{ status_of_severity(severity) }}
+        when {{ is_part_withheld }} then 'withheld'
+        else coalesce({{ status_of_severity(severity) }}, 'not_assessable')
+    end
+{%- endmacro %}
