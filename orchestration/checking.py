@@ -449,7 +449,8 @@ def _status_rules() -> set[str] | None:
     if not STATUS_RULES_FILE.is_file():
         return None
     with STATUS_RULES_FILE.open(encoding="utf-8", newline="") as stream:
-        return {row["status_rule_id"] for row in csv.DictReader(stream)}
+        rules = [(row["status_rule_id"], row["version"]) for row in csv.DictReader(stream)]
+    return {name for rule, version in rules for name in (rule, f"{rule}@{version}")}
 
 
 def _short(text: str | None) -> str | None:

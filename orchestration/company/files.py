@@ -12,6 +12,7 @@ from orchestration.company.fields import FileModel
 from orchestration.company.models import (
     CapacityFile,
     ChangeRequestsFile,
+    CheckInsFile,
     CyclesFile,
     DecisionsFile,
     DependenciesFile,
@@ -41,11 +42,21 @@ FILE_MODELS: Final[dict[str, type[FileModel]]] = {
     "dependencies": DependenciesFile,
     "escalations": EscalationsFile,
     "decisions": DecisionsFile,
+    "check_ins": CheckInsFile,
 }
 """Kind of file -> its model."""
 
 REQUIRED_FILES: Final = ("organization.yml", "cycles.yml")
-_GOVERNANCE: Final = ("waivers", "change_requests", "capacity", "dependencies", "escalations", "decisions")
+GOVERNANCE: Final = (
+    "waivers",
+    "change_requests",
+    "capacity",
+    "dependencies",
+    "escalations",
+    "decisions",
+    "check_ins",
+)
+"""Kinds of file below governance/; each holds one list, named like it."""
 _FOLDERS: Final = ("kpis", "okrs", "governance")
 _AT_TOP: Final = (*REQUIRED_FILES, FEEDS_FILE, MAPPINGS_FILE)
 _PLACES: Final = (
@@ -131,7 +142,7 @@ def _kind_of(parts: tuple[str, ...]) -> str | None:
             return "kpis"
         case ("okrs", _, _):
             return "okrs"
-        case ("governance", _) if name.stem in _GOVERNANCE:
+        case ("governance", _) if name.stem in GOVERNANCE:
             return name.stem
     return None
 
@@ -161,15 +172,15 @@ def _meant(parts: tuple[str, ...]) -> str | None:
     if suffix not in (".yml", ".yaml"):
         return None
     if len(parts) == 1:
-        place = nearest(stem.lower(), [PurePosixPath(name).stem for name in _AT_TOP] + ["kpis", *_GOVERNANCE])
+        place = nearest(stem.lower(), [PurePosixPath(name).stem for name in _AT_TOP] + ["kpis", *GOVERNANCE])
         if place == "kpis":
             return f"kpis/{stem}.yml"
-        return f"governance/{place}.yml" if place in _GOVERNANCE else place and f"{place}.yml"
+        return f"governance/{place}.yml" if place in GOVERNANCE else place and f"{place}.yml"
     if parts[0] == "kpis":
         return f"kpis/{stem}.yml"
     if parts[0] == "okrs":
         return f"okrs/{parts[1] if len(parts) > 2 else '<cycle_id>'}/{stem}.yml"
-    governance = nearest(stem.lower(), _GOVERNANCE)
+    governance = nearest(stem.lower(), GOVERNANCE)
     return f"governance/{governance}.yml" if governance else None
 
 

@@ -16,6 +16,8 @@ from orchestration.company.models import (
     CapacityFile,
     ChangeRequest,
     ChangeRequestsFile,
+    CheckIn,
+    CheckInsFile,
     CompanyProfile,
     Cycle,
     CyclesFile,
@@ -115,6 +117,9 @@ def _rows(content: FileModel, file: CompanyFile) -> Iterator[_Flat]:
         case DecisionsFile():
             for index, decision in enumerate(content.decisions):
                 yield "decisions", ("decisions", index), decision.effective_from, _decision(decision), {}
+        case CheckInsFile():
+            for index, check_in in enumerate(content.check_ins):
+                yield "check_ins", ("check_ins", index), None, _check_in(check_in), {}
         case _:
             raise TypeError(f"{type(content).__name__} has no table")
 
@@ -407,4 +412,17 @@ def _decision(decision: Decision) -> dict[str, Any]:
         "kpi_id": decision.kpi,
         "key_result_id": decision.key_result,
         "decided_by_id": decision.decided_by,
+    }
+
+
+def _check_in(check_in: CheckIn) -> dict[str, Any]:
+    return {
+        "check_in_id": check_in.id,
+        "key_result_id": check_in.key_result,
+        "on": check_in.on,
+        "by_id": check_in.by,
+        "status": check_in.status,
+        "confidence": check_in.confidence,
+        "progress": check_in.progress,
+        "comment": check_in.comment,
     }

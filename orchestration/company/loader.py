@@ -22,6 +22,7 @@ from orchestration.company.flattening import flatten
 from orchestration.company.models import (
     CapacityFile,
     ChangeRequestsFile,
+    CheckInsFile,
     CompanyProfile,
     Cycle,
     CyclesFile,
@@ -41,6 +42,7 @@ from orchestration.company.models import (
 from orchestration.company.models.governance import (
     Capacity,
     ChangeRequest,
+    CheckIn,
     Decision,
     Dependency,
     Escalation,
@@ -88,6 +90,7 @@ class Company:
     dependencies: Sequence[Dependency]
     escalations: Sequence[Escalation]
     decisions: Sequence[Decision]
+    check_ins: Sequence[CheckIn]
     records: Sequence[DefinitionRecord]
 
     @property
@@ -302,6 +305,7 @@ def _assemble(directory: Path, parts: Iterable[_Part]) -> Company:
         dependencies=[one for content in _contents(parts, DependenciesFile) for one in content.dependencies],
         escalations=[one for content in _contents(parts, EscalationsFile) for one in content.escalations],
         decisions=[one for content in _contents(parts, DecisionsFile) for one in content.decisions],
+        check_ins=[one for content in _contents(parts, CheckInsFile) for one in content.check_ins],
         records=[record for part in parts for record in flatten(part.content, part.file, part.positions)],
     )
 

@@ -68,6 +68,7 @@ REFERENCES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("key_result_id", "key_result", "key_results"),
         ("decided_by_id", "decided_by", "people"),
     ),
+    "check_ins": (("key_result_id", "key_result", "key_results"), ("by_id", "by", "people")),
 }
 _SUBJECTS: Final = {
     "kpi": "kpis",

@@ -19,6 +19,7 @@ from orchestration.company.fields import FileModel
 from orchestration.company.models import (
     Capacity,
     ChangeRequest,
+    CheckIn,
     CompanyProfile,
     Cycle,
     Decision,
@@ -117,6 +118,7 @@ _SHEETS: Final[tuple[tuple[str, str, str, type[FileModel], str | None], ...]] = 
     ("dependencies", "dependencies", "dependencies", Dependency, None),
     ("escalations", "escalations", "escalations", Escalation, None),
     ("decisions", "decisions", "decisions", Decision, None),
+    ("check_ins", "check_ins", "check_ins", CheckIn, None),
 )
 
 PARENT_ID: Final = {"kpis": "kpi_id", "objectives": "objective_id", "key_results": "key_result_id"}

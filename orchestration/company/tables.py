@@ -194,6 +194,16 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("key_result_id", TEXT),
         ("decided_by_id", TEXT),
     ],
+    "check_ins": [
+        ("check_in_id", TEXT),
+        ("key_result_id", TEXT),
+        ("on", DAY),
+        ("by_id", TEXT),
+        ("status", TEXT),  # achieved | on_track | at_risk | off_track
+        ("confidence", NUMBER),  # share
+        ("progress", NUMBER),  # share of the way, not clamped
+        ("comment", TEXT),
+    ],
 }
 
 _CHILDREN: dict[str, list[tuple[str, pa.DataType]]] = {

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from orchestration.company.files import GOVERNANCE
 from orchestration.company.loader import Company, load_company
 from orchestration.company.sheets import (
     CYCLE_ID,
@@ -122,7 +123,7 @@ def _records(company: Company) -> Iterator[tuple[str, Record, Record]]:
         yield from ((name, {}, stated(record)) for record in getattr(company, name))
     for cycle_id, objective in company.objectives:
         yield "objectives", {CYCLE_ID: cycle_id}, stated(objective)
-    for name in ("waivers", "change_requests", "capacity", "dependencies", "escalations", "decisions"):
+    for name in GOVERNANCE:
         yield from ((name, {}, stated(record)) for record in getattr(company, name))
 
 

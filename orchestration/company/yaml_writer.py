@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestration.company.fields import FileModel
+from orchestration.company.files import GOVERNANCE
 from orchestration.company.loader import Company
 from orchestration.errors import DefinitionError, DefinitionErrors
 
@@ -77,7 +78,7 @@ def _contents(company: Company) -> Iterator[tuple[str, Record]]:
         of_cycle = [objective for cycle, objective in company.objectives if cycle == cycle_id]
         for name, objectives in _by_file((objective.unit, objective) for objective in of_cycle):
             yield f"okrs/{cycle_id}/{name}.yml", {"objectives": [stated(objective) for objective in objectives]}
-    for kind in ("waivers", "change_requests", "capacity", "dependencies", "escalations", "decisions"):
+    for kind in GOVERNANCE:
         records = getattr(company, kind)
         if records:
             yield f"governance/{kind}.yml", {kind: [stated(record) for record in records]}

@@ -166,6 +166,32 @@ def test_links_add_up_to_their_key_result(acme_warehouse: Warehouse) -> None:
     )
 
 
+def test_objectives_count_the_key_results_of_the_scorecard(acme_warehouse: Warehouse) -> None:
+    """A total over objectives is not the total over key results."""
+    ours = "objective_id, status, count(*) from marts.fct_key_result_daily where is_latest group by all"
+    counts = "achieved_count, on_track_count, at_risk_count, off_track_count, not_assessable_count"
+    theirs = (
+        "objective_id, regexp_replace(state, '_count$', ''), counted from marts.fct_objective_daily "
+        f"unpivot (counted for state in ({counts})) where is_latest and counted > 0"
+    )
+    assert acme_warehouse.rows(f"select {ours} order by all") == acme_warehouse.rows(f"select {theirs} order by all")
+    every_day = acme_warehouse.rows(
+        "select count(*), count(case when tree_key_result_count < key_result_count then 1 end) "
+        "from marts.fct_objective_daily"
+    )
+    assert every_day[0][0] > 80
+    assert every_day[0][1] == 0
+
+
+def test_chosen_rule_says_in_the_comparison_what_the_scorecard_says(acme_warehouse: Warehouse) -> None:
+    """Two reports of one release disagree on a status."""
+    assert acme_warehouse.rows(
+        "select count(*), count(case when comparison.status = scorecard.status then 1 end) "
+        "from reports.rpt_status_rule_comparison as comparison "
+        "inner join reports.rpt_okr_scorecard as scorecard using (key_result_id) where is_chosen"
+    ) == [(16, 16)]
+
+
 def test_units_know_their_ancestors(acme_warehouse: Warehouse) -> None:
     """A report by department loses teams."""
     units = acme_warehouse.rows(

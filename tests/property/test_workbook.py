@@ -54,6 +54,7 @@ SPECIAL = {
     "measured_as": st.sampled_from(["latest", "trailing_mean(7)"]),
     "share": SHARES,
     "expected_progress": SHARES,
+    "confidence": SHARES,
     "fiscal_year_starts_month": st.integers(1, 12),
     "lag": st.integers(0, 10_000),
 }
@@ -128,7 +129,8 @@ def versions(draw, sheet: str, min_size: int = 0, max_size: int = 2):
     """Some records, no id twice, one of them perhaps in a later version too."""
     drawn = draw(st.lists(record(sheets()[sheet]), min_size=min_size, max_size=max_size))
     items = list({item["id"]: item for item in drawn}.values())
-    if items and draw(st.booleans()):
+    is_versioned = any(column.name == "effective_from" for column in sheets()[sheet].columns)
+    if items and is_versioned and draw(st.booleans()):
         later = draw(record(sheets()[sheet]))
         items.append(later | {"id": items[0]["id"], "effective_from": draw(DAYS)})
     return items
@@ -155,7 +157,7 @@ def companies(draw):
         for one in objectives:
             one["key_results"] = [key_results.popitem()[1]] if key_results else []
         files[f"okrs/{cycle_id}/all.yml"] = {"objectives": objectives}
-    for kind in ("waivers", "change_requests", "capacity", "dependencies", "decisions"):
+    for kind in ("waivers", "change_requests", "capacity", "dependencies", "decisions", "check_ins"):
         files[f"governance/{kind}.yml"] = {kind: draw(versions(kind, 0, 1))}
     return files
 

@@ -2,6 +2,7 @@
 {%- set plain_tables = [
     ("waivers", "waiver_id"), ("change_requests", "change_request_id"), ("capacity", "capacity_id"),
     ("dependencies", "dependency_id"), ("escalations", "escalation_id"), ("decisions", "decision_id"),
+    ("check_ins", "check_in_id"),
 ] -%}
 
 {#- subject type, current records, id column, name of the reference in the files, column, what it refers to -#}
@@ -49,6 +50,8 @@
     ("decision", "decisions", "decision_id", "kpi", "kpi_id", "kpi"),
     ("decision", "decisions", "decision_id", "key_result", "key_result_id", "key_result"),
     ("decision", "decisions", "decision_id", "decided_by", "decided_by_id", "person"),
+    ("check_in", "check_ins", "check_in_id", "key_result", "key_result_id", "key_result"),
+    ("check_in", "check_ins", "check_in_id", "by", "reported_by_id", "person"),
 ] -%}
 
 with
@@ -98,10 +101,10 @@ known as (
     from {{ name }}
     union all
     {% endfor -%}
-    select distinct
+    select
         'status_rule' as referenced_type,
-        status_rule_id as referenced_id
-    from {{ ref("status_rules") }}
+        choice as referenced_id
+    from {{ ref("int_status_rule__choices") }}
 ),
 
 stated as (

@@ -76,16 +76,9 @@ chosen as (
         completed.*,
         coalesce(
             completed.status_rule, completed.cycle_status_rule, companies.status_rule, 'pace_gap'
-        ) as status_rule_id
+        ) as status_rule_choice
     from completed
     left join companies on 1 = 1
-),
-
-newest_rules as (
-    select
-        rules.*,
-        row_number() over (partition by rules.status_rule_id order by rules.version desc) as newness
-    from {{ ref("status_rules") }} as rules
 )
 
 select
@@ -101,8 +94,8 @@ select
     chosen.unit,
     chosen.measured_as,
     chosen.trailing_periods,
-    chosen.status_rule_id,
-    rules.version as status_rule_version,
+    coalesce(rules.status_rule_id, chosen.status_rule_choice) as status_rule_id,
+    rules.status_rule_version,
     rules.family as status_family,
     chosen.baseline,
     chosen.target,
@@ -126,7 +119,7 @@ select
     end as latest_day
 from chosen
 left join locked on chosen.key_result_id = locked.key_result_id
-left join newest_rules as rules on chosen.status_rule_id = rules.status_rule_id and rules.newness = 1
+left join {{ ref("int_status_rule__choices") }} as rules on chosen.status_rule_choice = rules.choice
 left join objectives
     on
         chosen.objective_id = objectives.objective_id

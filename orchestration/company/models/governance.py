@@ -1,4 +1,4 @@
-"""What people decided about rules, targets, capacity and escalations: governance/*.yml.
+"""What people decided and said about rules, targets, capacity, escalations and key results: governance/*.yml.
 
 Whether an approver may approve, whether a waiver runs too long, whether a reason is permitted: that is meaning, and
 the integrity rules judge it.
@@ -10,7 +10,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from orchestration.company.fields import Day, FileModel, Id, Line, Many, Number, Text, Versioned, in_order, refuse
+from orchestration.company.fields import (
+    Day,
+    FileModel,
+    Id,
+    Line,
+    Many,
+    Number,
+    Share,
+    Text,
+    Versioned,
+    in_order,
+    refuse,
+)
 
 SubjectType = Literal["kpi", "key_result", "objective", "feed", "person", "unit", "cycle", "load", "model", "company"]
 
@@ -110,6 +122,24 @@ class Decision(Versioned):
         return self
 
 
+class CheckIn(FileModel):
+    """What somebody said of a key result on a day; shown beside the computed status, never instead of it.
+
+    What was said stays said: a later opinion is another check-in, so there is no `effective_from`.
+    """
+
+    id: Id = Field(description="Id of the check-in.")
+    key_result: Id = Field(description="Id of the key result.")
+    on: Day = Field(description="Day that it speaks of.")
+    by: Id | None = Field(default=None, description="Id of the person who reports.")
+    status: Literal["achieved", "on_track", "at_risk", "off_track"] = Field(description="Status as reported.")
+    confidence: Share | None = Field(default=None, description="Chance seen that it will be achieved, 0 to 1.")
+    progress: Number | None = Field(
+        default=None, description="Progress as reported: 0 at the baseline, 1 at the target, beyond where it is beyond."
+    )
+    comment: Text | None = Field(default=None, description="Why, in words.")
+
+
 class WaiversFile(FileModel):
     """governance/waivers.yml: exceptions to rules."""
 
@@ -144,3 +174,9 @@ class DecisionsFile(FileModel):
     """governance/decisions.yml: decisions that the numbers led to."""
 
     decisions: Many[Decision] = Field(description="Decisions that the numbers led to.")
+
+
+class CheckInsFile(FileModel):
+    """governance/check_ins.yml: what people report of key results."""
+
+    check_ins: Many[CheckIn] = Field(description="Reports on key results, oldest first.")

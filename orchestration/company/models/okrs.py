@@ -158,7 +158,9 @@ class KeyResult(Versioned):
         "trailing_mean(n).",
     )
     state: State = Field(default="committed", description="draft, committed or abandoned.")
-    status_rule: Id | None = Field(default=None, description="Status rule of its own, instead of the cycle's.")
+    status_rule: Id | None = Field(
+        default=None, description="Status rule of its own, instead of the cycle's; `pace_gap@1` holds it to a version."
+    )
     links: Many[Link] = Field(default=[], description="What it has to do with which KPIs.")
     attestation: Attestation | None = Field(default=None, description="Statement that it touches no other KPI.")
     milestones: Many[Milestone] = Field(default=[], description="Dated steps of the work.")

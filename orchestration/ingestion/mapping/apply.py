@@ -42,6 +42,7 @@ _FILE_OF: Final = {
     "kpis": "kpis",
     "objectives": "okrs",
     "key_results": "okrs",
+    "check_ins": "check_ins",
 }
 _LARGEST_EXACT: Final = 2**53
 _NOTHING: Final = object()

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from orchestration.company.fields import FileModel, Id, Line, Many, Number, each_once, refuse
 from orchestration.company.files import MAPPINGS_FILE
-from orchestration.company.models import Cycle, KeyResult, Kpi, Objective, Person, Unit
+from orchestration.company.models import CheckIn, Cycle, KeyResult, Kpi, Objective, Person, Unit
 from orchestration.company.validation import field_names, validate
 from orchestration.company.yaml_reader import read_yaml
 from orchestration.errors import nearest
@@ -29,6 +29,7 @@ MODELS: Final[dict[str, type[FileModel]]] = {
     "kpis": Kpi,
     "objectives": Objective,
     "key_results": KeyResult,
+    "check_ins": CheckIn,
 }
 """Kind of definition -> its model, the same one that company files are held against."""
 
@@ -137,7 +138,7 @@ def _nothing_to_empty(value: Any) -> Any:
 class Target(FileModel):
     """Definitions of one kind that each record yields."""
 
-    kind: Literal["units", "people", "cycles", "kpis", "objectives", "key_results"] = Field(
+    kind: Literal["units", "people", "cycles", "kpis", "objectives", "key_results", "check_ins"] = Field(
         description="Kind of definition."
     )
     id: Template = Field(description="Id of the definition, a template.")

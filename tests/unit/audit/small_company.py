@@ -385,9 +385,15 @@ class SmallCompany:
         self.run(
             """
             insert into reports.rpt_okr_scorecard (
-                as_of, key_result_id, key_result_title, status, progress_raw, progress, is_withheld
+                as_of, key_result_id, key_result_title, objective_id, status, progress_raw, progress, is_withheld
             )
-            select as_of, key_result_id, key_result_id, status, progress_raw, progress, false
+            select as_of, key_result_id, key_result_id, 'faster', status, progress_raw, progress, false
+            from marts.fct_key_result_daily;
+            insert into reports.rpt_objective_scorecard (
+                as_of, objective_id, status, key_result_count, achieved_count, on_track_count, at_risk_count,
+                off_track_count, not_assessable_count, withheld_count
+            )
+            select date '2026-02-15', 'faster', 'on_track', count(*), 0, count(*), 0, 0, 0, 0
             from marts.fct_key_result_daily;
             insert into reports.rpt_key_result_kpi (
                 key_result_kpi_day_key, as_of, key_result_id, kpi_id, link_type, status, kpi_value, measured_value,

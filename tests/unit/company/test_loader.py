@@ -67,6 +67,8 @@ GOVERNANCE = {
     "confirmed_by: a, confirmed_on: 2013-01-02, delivered_on: 2013-01-02, risk_owner: b}",
     "escalations": "{id: e1, state: acknowledged, by: coo, on: 2013-01-02, next_action: n, comment: c}",
     "decisions": "{id: z1, decided_on: 2013-01-02, forum: f, text: t, kpi: k, key_result: kr, decided_by: coo}",
+    "check_ins": "{id: s1, key_result: kr, on: 2013-01-02, by: coo, status: on_track, confidence: 0.7, progress: -0.1, "
+    "comment: c}",
 }
 
 FULL_KPI = """\
@@ -492,6 +494,26 @@ def test_escalation_may_have_several_steps(company_dir):
         "state: acknowledged, on: 2013-01-02",
     )
     assert "duplicate id" in str(only_error(company_dir))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("on_track", "not_assessable", "status"),
+        ("0.7", "7", "confidence"),
+        ("2013-01-02", "2013-02-30", "calendar"),
+        ("by: coo", "effective_from: 2013-01-02", "effective_from"),
+    ],
+)
+def test_check_in_that_says_nothing_clear_is_an_error(company_dir, old, new, word):
+    put(
+        company_dir,
+        "governance/check_ins.yml",
+        "check_ins: [{id: s, key_result: kr, on: 2013-01-02, by: coo, status: on_track, confidence: 0.7}]\n",
+    )
+    assert record(load_company(company_dir), "check_ins", "s").columns["on"] == date(2013, 1, 2)
+    edit(company_dir, "governance/check_ins.yml", old, new)
+    assert word in str(only_error(company_dir))
 
 
 def test_record_hash_follows_meaning_not_place(company_dir):

@@ -92,6 +92,8 @@ def test_every_reference_resolves(
     needed += [(key_results, dependency.key_result) for dependency in company.dependencies]
     needed += [(key_results, decision.key_result) for decision in company.decisions]
     needed += [(kpis, decision.kpi) for decision in company.decisions]
+    needed += [(key_results, check_in.key_result) for check_in in company.check_ins]
+    needed += [(people, check_in.by) for check_in in company.check_ins]
     dangling = [reference for known, reference in needed if reference is not None and reference not in known]
     assert dangling == []
 

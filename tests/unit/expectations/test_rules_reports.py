@@ -70,7 +70,32 @@ def test_rpt_02_names_a_status_that_no_count_holds(company, reported, status):
 def test_rpt_02_names_a_key_result_that_was_never_committed(company, reported):
     company.run("update marts.dim_key_result set state = 'draft' where key_result_id = 'kr_errors'")
 
-    assert failing(reported())["RPT-02"] == {"kr_errors"}
+    assert failing(reported())["RPT-02"] == {"kr_errors", "faster"}
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ("delete from reports.rpt_objective_scorecard", "it has 3 key results, and the objective scorecard lacks it"),
+        ("update reports.rpt_objective_scorecard set key_result_count = 2, on_track_count = 2", "counts 2 key results"),
+        ("update reports.rpt_objective_scorecard set on_track_count = 2", "add up to 2, expected 3"),
+        ("update reports.rpt_objective_scorecard set withheld_count = null", "add up to nothing, expected 3"),
+    ],
+)
+def test_rpt_02_names_an_objective_whose_counts_do_not_add_up(company, reported, change, detail):
+    company.run(change)
+
+    report = reported()
+
+    assert failing(report) == {"RPT-02": {"faster"}}
+    assert detail in report.failures[0].detail
+
+
+def test_rpt_02_passes_an_objective_without_key_results(company, reported):
+    company.add("marts.dim_objective", objective_id="idle", is_current=True, state="committed")
+    company.define("objectives", objective_id="idle")
+
+    assert "RPT-02" not in failing(reported())
 
 
 def test_rpt_02_passes_drafts_and_key_results_that_have_not_started(company, reported):

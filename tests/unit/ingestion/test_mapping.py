@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -333,3 +334,58 @@ def test_a_column_that_is_the_same_in_every_row_takes_no_longer(registry):
 
     assert (len(found.records), found.files[0].collapsed) == (1, 5_999)
     assert time.process_time() - started < 10
+
+
+CHECK_INS = {
+    "kind": "check_ins",
+    "id": "tool-{id}",
+    "fields": {
+        "key_result": {"column": "goal"},
+        "on": {"column": "date"},
+        "by": {"template": "{user|slug}"},
+        "status": {"column": "state", "values": {"green": "on_track", "yellow": "at_risk", "red": "off_track"}},
+        "confidence": {"column": "sure", "scale": 0.1},
+        "progress": {"column": "done", "scale": 0.01},
+        "comment": {"column": "note"},
+    },
+}
+
+
+def test_check_ins_of_an_okr_tool_arrive_by_configuration(registry):
+    """What a tool's users report is typed in a second time, or not at all."""
+    registry.map(CHECK_INS, date_format="%d.%m.%Y", delimiter=";")
+    found = registry.read(
+        "id;goal;date;user;state;sure;done;note\n"
+        "1;kr_a;07.04.2026;Ada Byron;green;7;112.5;all well\n"
+        "2;kr_a;14.04.2026;Ada Byron;yellow;;;\n"
+        "3;kr_a;21.04.2026;Ada Byron;purple;7;10;\n"
+        "4;kr_a;31.04.2026;Ada Byron;green;7;10;\n"
+        "5;kr_a;28.04.2026;Ada Byron;green;11;10;\n"
+    )
+    assert [dict(one.columns) for one in found.records] == [
+        {
+            "check_in_id": "tool-1",
+            "key_result_id": "kr_a",
+            "on": date(2026, 4, 7),
+            "by_id": "ada-byron",
+            "status": "on_track",
+            "confidence": 0.7,
+            "progress": 1.125,
+            "comment": "all well",
+        },
+        {
+            "check_in_id": "tool-2",
+            "key_result_id": "kr_a",
+            "on": date(2026, 4, 14),
+            "by_id": "ada-byron",
+            "status": "at_risk",
+            "confidence": None,
+            "progress": None,
+            "comment": None,
+        },
+    ]
+    assert kept_out(found) == [
+        (4, "unmatched_value", "state", False),
+        (5, "not_a_date", "date", False),
+        (6, "invalid_definition", "confidence", False),
+    ]

@@ -118,13 +118,12 @@ select
     main_kpi_link_type,
     {{ status(
         "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
-        "at_risk_limit"
+        "at_risk_limit", "cast(null as double)"
     ) }} as status,
     status_rule_id,
-    case
-        when progress_null_reason is null and status_family is null then 'unknown_status_rule'
-        else progress_null_reason
-    end as null_reason,
+    {{ status_null_reason(
+        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "cast(null as double)"
+    ) }} as null_reason,
     measured_value,
     progress_raw,
     {{ clamped("progress_raw") }} as progress,

@@ -108,7 +108,7 @@ assessed as (
                 then {{ guardrail_status("kpi_value", "guardrail_min", "guardrail_max") }}
             else {{ status(
                 "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
-                "at_risk_limit"
+                "at_risk_limit", "cast(null as double)"
             ) }}
         end as status
     from measured
@@ -132,10 +132,9 @@ select
     unit,
     status,
     case when link_type = 'measures' then status_rule_id end as status_rule_id,
-    case
-        when progress_null_reason is null and status_family is null then 'unknown_status_rule'
-        else progress_null_reason
-    end as null_reason,
+    {{ status_null_reason(
+        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "cast(null as double)"
+    ) }} as null_reason,
     kpi_value,
     measured_value,
     case when link_type = 'measures' then baseline end as baseline,
