@@ -38,11 +38,16 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_restatement", ("kpi_id", "period_start_on", "vintage_at")),
         Grain("marts.fct_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "as_of")),
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
+        Grain("marts.fct_goal_change", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")),
+        Grain("marts.fct_planning_rigor", ("cycle_id", "org_unit_id")),
         Grain("marts.fct_feed_load", ("load_id",)),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
         Grain("reports.rpt_key_result_kpi", ("key_result_id", "kpi_id", "link_type")),
+        Grain(
+            "reports.rpt_goalpost_ledger", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")
+        ),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
     ),
 }

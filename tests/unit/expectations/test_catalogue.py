@@ -43,7 +43,10 @@ SEVERITIES = {
     "RPT-02": "block",
     "RPT-03": "block",
 }
-MARTS = {"OWN-01", "OWN-02", "OWN-05", "MAP-01", "MAP-03", "MAP-04", "DAT-01", "DAT-02", "DAT-03", "DAT-06"}
+MARTS = {
+    "OWN-01", "OWN-02", "OWN-05", "MAP-01", "MAP-03", "MAP-04", "DAT-01", "DAT-02", "DAT-03", "DAT-06", "CHG-01",
+    "CHG-02", "CHG-03",
+}  # fmt: skip
 REPORTS = {"DAT-02", "DAT-06", "RPT-02"}
 
 
