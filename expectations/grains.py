@@ -39,6 +39,8 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "as_of")),
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
         Grain("marts.fct_objective_daily", ("objective_id", "as_of")),
+        Grain("marts.fct_goal_change", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")),
+        Grain("marts.fct_planning_rigor", ("cycle_id", "org_unit_id")),
         Grain("marts.fct_feed_load", ("load_id",)),
     ),
     "reports": (
@@ -46,6 +48,9 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("reports.rpt_key_result_kpi", ("key_result_id", "kpi_id", "link_type")),
         Grain("reports.rpt_objective_scorecard", ("objective_id",)),
         Grain("reports.rpt_status_rule_comparison", ("key_result_id", "status_rule_id", "status_rule_version")),
+        Grain(
+            "reports.rpt_goalpost_ledger", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")
+        ),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
     ),
 }

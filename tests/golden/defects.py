@@ -86,3 +86,36 @@ WITHHELD = [
     Defect("a stale feed", stale_feed, "DAT-03", "latency"),
 ]
 """Defects that the build must survive: the release happens, without the subject's figures."""
+
+
+def add_version(project, key_result, following, *changes):
+    """Let a key result have another version from 1 February on; the lock was on 5 January."""
+    text = (project.root / OKRS).read_text(encoding="utf-8")
+    block = text[text.index(f"      - id: {key_result}\n") : text.index(following)]
+    for old, new in (("\n", "\n        effective_from: 2026-02-01\n"), *changes):
+        assert old in block
+        block = block.replace(old, new, 1)
+    project.edit(OKRS, following, block + following)
+
+
+def limit_loosened_without_a_request(project):
+    add_version(project, "kr_quality", "      - id: kr_launch\n", ("upper_limit: 0.05", "upper_limit: 0.08"))
+
+
+def target_eased_by_its_own_champion(project):
+    add_version(project, "kr_orders", "  - id: o_operations\n", ("target: 150", "target: 140"))
+    governance = project.company / "governance"
+    governance.mkdir(exist_ok=True)
+    (governance / "change_requests.yml").write_text(
+        "change_requests:\n"
+        "  - {id: cr_orders, subject_type: key_result, subject: kr_orders, field: target, "
+        "reason_code: definition_error, approved_by: lead_orders, approved_on: 2026-01-30}\n",
+        encoding="utf-8",
+    )
+
+
+WARNED = [
+    Defect("a limit loosened without a request", limit_loosened_without_a_request, "CHG-01", "kr_quality"),
+    Defect("a target eased by its own champion", target_eased_by_its_own_champion, "CHG-02", "kr_orders"),
+]
+"""Defects that are published with a warning."""

@@ -73,6 +73,7 @@ def test_every_rule_finds_what_is_wrong_and_nothing_else(marts):
     definitions = next(finding.subject_id for finding in marts.failures if finding.rule_id == "DAT-01")
 
     assert failing(marts) == {
+        "CHG-01": {"up"},
         "DAT-01": {definitions},  # these definitions were loaded without counting them
         "DAT-03": {"silent", "stopped"},
         "MAP-01": {"unmapped"},

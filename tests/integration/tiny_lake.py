@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ IDS = {
     "objectives": "objective_id",
     "key_results": "key_result_id",
     "feeds": "feed_id",
+    "change_requests": "change_request_id",
 }
 
 
@@ -130,10 +131,14 @@ class TinyLake:
         )
 
     def audit(self, at: datetime, as_of: date, *failures: dict[str, Any], rules: Iterable[str] = ()) -> str:
-        """Record an audit of the marts: the failures, and the rules that were put to the data."""
+        """Record an audit of the marts: the failures, and the rules that were put to the data.
+
+        It knew what was known by the end of the business date, or by its own time when that is earlier.
+        """
         rules = sorted({*rules, *(failure["rule_id"] for failure in failures)}) or ["DAT-01"]
         failed = {failure["rule_id"] for failure in failures}
-        run = {"run_id": "run", "stage": "marts", "as_of": as_of, "known_at": at, "audited_at": at}
+        known_at = min(at, datetime.combine(as_of, time.max))
+        run = {"run_id": "run", "stage": "marts", "as_of": as_of, "known_at": known_at, "audited_at": at}
         outcomes = [
             {**run, "rule_id": rule, "severity": "withhold", "outcome": "failed" if rule in failed else "passed"}
             for rule in rules

@@ -49,7 +49,7 @@ class ChangeRequest(Versioned):
     """A request to change a definition after its cycle was locked."""
 
     id: Id = Field(description="Id of the request.")
-    subject_type: Literal["key_result", "kpi", "objective"] = Field(description="Kind of the subject.")
+    subject_type: Literal["key_result", "kpi", "objective", "cycle"] = Field(description="Kind of the subject.")
     subject: Id = Field(description="Id of the subject.")
     field: Line = Field(description="Field that changes, such as target.")
     reason_code: Id = Field(

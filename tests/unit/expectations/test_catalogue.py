@@ -47,6 +47,7 @@ MARTS = {
     *("OWN-01", "OWN-02", "OWN-05"),
     *("MAP-01", "MAP-02", "MAP-03", "MAP-04"),
     *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07"),
+    *("CHG-01", "CHG-02", "CHG-03"),
 }
 REPORTS = {"DAT-02", "DAT-06", "RPT-02"}
 

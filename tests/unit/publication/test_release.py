@@ -20,7 +20,7 @@ from orchestration.publication.release import STEPS, list_releases, publish_rele
 from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
-TABLES = {"rpt_integrity_failures", "rpt_key_result_kpi", "rpt_okr_scorecard"}
+TABLES = {"rpt_goalpost_ledger", "rpt_integrity_failures", "rpt_key_result_kpi", "rpt_okr_scorecard"}
 
 
 def digest_of(folder):
@@ -117,6 +117,7 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     assert outcomes["POL-01", "marts"] == "excluded"
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
     assert {name: facts["rows"] for name, facts in manifest["tables"].items()} == {
+        "rpt_goalpost_ledger": 0,
         "rpt_integrity_failures": 11,
         "rpt_key_result_kpi": 12,
         "rpt_okr_scorecard": 12,
