@@ -198,6 +198,11 @@ class FeedContract(FileModel):
         description="Each delivery of a file holds everything: a KPI and period that it held before and holds no "
         "more is recorded as deleted.",
     )
+    max_deleted_share: Share = Field(
+        default=0.5,
+        description="Of a full extract: share of the file's standing values that one delivery may delete; above it the "
+        "delivery is taken for a truncated one and rejected whole.",
+    )
 
     _line: int = PrivateAttr(default=0)
 
@@ -230,6 +235,12 @@ class FeedContract(FileModel):
         for column in self.ignored_columns:
             if column in named:
                 refuse(f"the column {column} is both read and ignored", field="ignored_columns")
+        if "max_deleted_share" in self.model_fields_set and not self.full_extract:
+            refuse(
+                "only a full extract deletes",
+                remedy="write `full_extract: true`, or remove it",
+                field="max_deleted_share",
+            )
         if self.thousands_mark == self.decimal_mark:
             refuse("the thousands mark is the decimal mark", field="thousands_mark")
         if self.scale == 0:
@@ -374,7 +385,8 @@ _ADMINISTRATIVE: Final = {
 
 def contract_hash(contract: FeedContract) -> str:
     """Return the sha256 (hex) of everything in a contract that can change what is read out of the same bytes."""
-    content = contract.model_dump(mode="json", exclude=_ADMINISTRATIVE, exclude_none=True)
+    passed_over = _ADMINISTRATIVE if contract.full_extract else _ADMINISTRATIVE | {"max_deleted_share"}
+    content = contract.model_dump(mode="json", exclude=set(passed_over), exclude_none=True)
     return hashlib.sha256(canonical_json({"reader": READER_VERSION, "contract": content})).hexdigest()
 
 

@@ -7,6 +7,7 @@ delivery. Older vintages stay, so what was known on any earlier day stays known.
 
 Deliveries of one file are ordered by their loads, whatever times of availability their rows state: a deletion states
 none. Absence is only believed of a file in which every row's key could be read: a broken row may be the missing one.
+Nor is it believed of most of a file at once: beyond the contract's share the delivery is taken for a truncated one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 import duckdb
 
 from orchestration.ingestion.readers.record_set import literal
+from orchestration.ingestion.reasons import Unreadable
 from orchestration.ingestion.staging import Lineage
 from orchestration.lake.store import Lake, Load
 
@@ -62,6 +64,7 @@ def record_deletions(
     lineage: Lineage,
     accepted: Path | None,
     broken: int,
+    max_deleted_share: float,
 ) -> Deletions:
     """Write the tombstones of a full extract into its load.
 
@@ -72,6 +75,10 @@ def record_deletions(
         lineage: of the delivery.
         accepted: the load's observations; None when it has none. Its vintages are mended where a deleted key is back.
         broken: records of which not even the columns could be told apart.
+        max_deleted_share: share (0-1) of the file's standing keys that may be absent.
+
+    Raises:
+        Unreadable: more of them are absent; nothing of the load may be committed.
     """
     held = ""
     if accepted:
@@ -89,7 +96,7 @@ def record_deletions(
         """
     )
     try:
-        return _record(connection, lake, load, lineage, accepted, broken)
+        return _record(connection, lake, load, lineage, accepted, broken, max_deleted_share)
     finally:
         for table in ("delivered_keys", "standing_keys", "absent_keys"):
             connection.execute(f"drop table if exists {table}")
@@ -102,6 +109,7 @@ def _record(
     lineage: Lineage,
     accepted: Path | None,
     broken: int,
+    max_deleted_share: float,
 ) -> Deletions:
     connection.execute(_STANDING, _places(lake) | {"feed": lineage.feed, "file": lineage.file})
     if accepted is not None:
@@ -134,6 +142,16 @@ def _record(
     ).fetchone() or (0,)
     if unreadable or broken:
         return Deletions(undecided=absent, unreadable=unreadable + broken)
+    (standing,) = connection.execute(
+        f"select count(*) from standing_keys where obs_status <> '{MISSING}'"
+    ).fetchone() or (0,)
+    if absent / standing > max_deleted_share:
+        raise Unreadable(
+            "unreadable_file",
+            f"{absent} of the {standing} values that stand from this file are not in it ({absent / standing:.1%}), and "
+            f"max_deleted_share allows {max_deleted_share:.1%}: it looks truncated, and nothing of it is taken; do: "
+            "deliver the whole file, or, when those values are really gone, raise `max_deleted_share` in feeds.yml",
+        )
     path = load.file("observations", lineage.feed + TOMBSTONES)
     hashed = f"concat_ws('|', kpi_id, period_start_on, '{MISSING}')"
     moment = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"

@@ -255,7 +255,8 @@ class _Run:
                     _verify(path, counts.quarantined, delivery)
                 if self._contract.full_extract:
                     broken = staging.broken_records
-                    deletions = record_deletions(self._connection, self._lake, load, lineage, accepted, broken)
+                    limit = self._contract.max_deleted_share
+                    deletions = record_deletions(self._connection, self._lake, load, lineage, accepted, broken, limit)
             except (duckdb.Error, OSError) as error:
                 _raise_if_machine(error, delivery)
                 raise FeedError(f"the load could not be written: {_first_line(error)}", file=delivery.name) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 REASONS: Final[dict[str, str]] = {
-    "unreadable_file": "the file as a whole cannot be read: damaged, of another format, or outside its folder",
+    "unreadable_file": "the file as a whole cannot be read: damaged, cut off, of another format, or outside its folder",
     "empty_file": "the file holds no record, and its feed does not declare may_be_empty",
     "bad_encoding": "bytes that are not text in the feed's encoding, or control characters",
     "ragged_row": "the record's structure is broken: too few or too many fields, quotes or JSON that do not close",

@@ -54,6 +54,8 @@ def test_contract_is_loaded_with_its_defaults(tmp_path):
         (GOOD + "    unit: percent\n    scale: 0\n", 8, "feeds[0].scale", "0"),
         (GOOD + "    scale: 1%\n", 7, "feeds[0].scale", "0.01"),
         (GOOD + "    max_quarantine_share: 5\n", 7, "feeds[0].max_quarantine_share", "1"),
+        (GOOD + "    max_deleted_share: 0.9\n", 7, "feeds[0].max_deleted_share", "full_extract"),
+        (GOOD + "    full_extract: true\n    max_deleted_share: 90\n", 8, "feeds[0].max_deleted_share", "1"),
         (GOOD + "    layout: wide\n", 2, "feeds[0].kpi_columns", "kpi_columns"),
         (GOOD + "    kpi_columns: {A: x}\n", 7, "feeds[0].kpi_columns", "wide"),
         (GOOD + "    ignored_columns: [day]\n", 7, "feeds[0].ignored_columns", "both read and ignored"),
@@ -95,6 +97,10 @@ def test_hash_follows_what_reading_follows():
         assert contract_hash(contract(**same)) == base
     changes = ({"delimiter": ";"}, {"time_zone": "UTC"}, {"null_tokens": []}, {"date_format": "%d.%m.%Y"})
     assert len({base, *(contract_hash(contract(**change)) for change in changes)}) == 5
+    # A refused extract is read again when its limit is raised.
+    limits = [contract_hash(contract(full_extract=True, max_deleted_share=limit)) for limit in (0.5, 0.9)]
+    assert limits == [contract_hash(contract(full_extract=True)), limits[1]]
+    assert len(set(limits)) == 2
 
 
 def test_records_fill_the_lakes_columns(tmp_path):

@@ -159,7 +159,10 @@ def test_empty_full_extract_deletes_everything_when_it_may_be_empty(feed):
     feed.put(HEADER)
     assert feed.ingest(clock=LATER, full_extract=True).files[0].status == "rejected"
     assert deleted(feed) == []
-    feed.ingest(clock=LATER + timedelta(days=1), full_extract=True, may_be_empty=True)
+    report = feed.ingest(clock=LATER + timedelta(days=1), full_extract=True, may_be_empty=True)
+    assert (report.files[0].status, report.files[0].reason_code) == ("rejected", "unreadable_file")
+    assert deleted(feed) == []
+    feed.ingest(clock=LATER + timedelta(days=2), full_extract=True, may_be_empty=True, max_deleted_share=1.0)
 
     assert len(deleted(feed)) == 3
 
@@ -191,3 +194,79 @@ def test_two_kpis_that_differ_only_in_grain_are_told_apart(tmp_path):
 
     assert deleted(feed) == []
     assert current(feed) == {("backlog", "2026-02-01"): 5.0}
+
+
+def extract(days: int, value: int = 1) -> str:
+    """Return a file with a value for each of the first days of February."""
+    return HEADER + "".join(f"latency,2026-02-{day:02d},{value}\n" for day in range(1, days + 1))
+
+
+@pytest.mark.parametrize(
+    ("left", "limit", "status", "tombstones"),
+    [
+        (10, 0.5, "loaded", 0),
+        (6, 0.5, "loaded", 4),
+        (5, 0.5, "loaded", 5),
+        (4, 0.5, "rejected", 0),
+        (9, 0.0, "rejected", 0),
+        (7, 0.3, "loaded", 3),  # a limit times a count would be a hair more or less than the count
+        (1, 1.0, "loaded", 9),
+    ],
+)
+def test_share_of_deleted_keys_is_limited_inclusively(feed, left, limit, status, tombstones):
+    """A delivery cut in half buries half of the history, or one that is in order is refused."""
+    feed.load(extract(10), full_extract=True, max_deleted_share=limit)
+    feed.put(extract(left, value=2))
+    (result,) = feed.ingest(clock=LATER, full_extract=True, max_deleted_share=limit).files
+
+    assert (result.status, len(deleted(feed))) == (status, tombstones)
+    assert set(current(feed).values()) - {None} == ({1.0} if status == "rejected" else {2.0})
+
+
+def test_refused_extract_says_how_much_is_gone_and_how_to_allow_it(feed):
+    """A feed stands still, and nobody knows why or what to do."""
+    feed.load(extract(10), full_extract=True)
+    feed.put(extract(2))
+    (result,) = feed.ingest(clock=LATER, full_extract=True).files
+
+    assert "8 of the 10 values" in result.message
+    assert "80.0%" in result.message
+    assert "raise `max_deleted_share` in feeds.yml" in result.message
+    assert feed.reasons() == [(None, "unreadable_file", None)]
+    assert (feed.rows("loads")[-1]["status"], feed.rows("loads")[-1]["rows_deleted"]) == ("rejected", None)
+    again = feed.ingest(clock=LATER + timedelta(hours=1), full_extract=True)
+    assert again.files[0].status == "unchanged"
+    assert again.files[0].reason_code == "unreadable_file"
+
+    (allowed,) = feed.ingest(clock=LATER + timedelta(hours=2), full_extract=True, max_deleted_share=0.8).files
+    assert (allowed.status, len(deleted(feed))) == ("loaded", 8)
+
+
+def test_whole_extract_after_a_refused_one_is_taken(feed):
+    """One bad delivery stops the feed for good."""
+    feed.load(extract(10), full_extract=True)
+    feed.put(extract(2))
+    feed.ingest(clock=LATER, full_extract=True)
+    feed.put(extract(11, value=3))
+    (result,) = feed.ingest(clock=LATER + timedelta(days=1), full_extract=True).files
+
+    assert (result.status, result.message) == ("loaded", None)
+    assert set(current(feed).values()) == {3.0}
+
+
+def test_keys_deleted_before_do_not_count_as_standing(feed):
+    """Old tombstones make the share look small, or large."""
+    feed.load(extract(10), full_extract=True)
+    for number, (left, status) in enumerate([(5, "loaded"), (3, "loaded"), (1, "rejected")], start=1):
+        feed.put(extract(left))
+        (result,) = feed.ingest(clock=LATER + timedelta(days=number), full_extract=True).files
+        assert result.status == status
+    assert len(deleted(feed)) == 7
+
+
+def test_first_delivery_and_unlimited_feeds_know_no_limit(feed):
+    """The first file of a feed is refused for what it does not hold."""
+    (first,) = feed.load(extract(1), full_extract=True, max_deleted_share=0.0).files
+    assert first.status == "loaded"
+    feed.put(HEADER + "latency,2026-02-02,2\n")
+    assert feed.ingest(clock=LATER).files[0].status == "loaded"
