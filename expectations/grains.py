@@ -1,4 +1,4 @@
-"""What one row of every published model is, as the columns that identify it."""
+"""What one row of every published model is, as the columns that identify it; and the version keys that must resolve."""
 
 from __future__ import annotations
 
@@ -56,9 +56,29 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A column of a model whose every value stands in the column of the same name of another."""
+
+    table: str
+    column: str
+    to: str
+
+
+REFERENCES: dict[Stage, tuple[Reference, ...]] = {
+    "marts": (
+        Reference("marts.fct_key_result_daily", "key_result_key", "marts.dim_key_result"),
+        Reference("marts.fct_key_result_kpi", "key_result_key", "marts.dim_key_result"),
+        Reference("marts.fct_key_result_kpi", "kpi_key", "marts.dim_kpi"),
+    ),
+    "reports": (),
+}
+
+
 def violations_sql(stage: Stage) -> str:
-    """Return the query for rows that share what should identify them, and for models of the layer without a grain."""
+    """Return the query for shared identities, version keys that lead nowhere, and models without a declared grain."""
     branches = [_duplicates_sql(grain) for grain in GRAINS[stage]]
+    branches += [_dangling_sql(reference) for reference in REFERENCES[stage]]
     branches.append(_undeclared_sql(stage, sorted({grain.table for grain in GRAINS[stage]})))
     return "\nunion all\n".join(branches)
 
@@ -80,6 +100,15 @@ def _duplicates_sql(grain: Grain) -> str:
         "cast(null as varchar) as source_file, cast(null as bigint) as source_row, cast(null as varchar) as load_id "
         f"from (select {named} as shared, count(*) as copies from {grain.table}{where} "
         f"group by {keys} having count(*) > 1) as doubled"
+    )
+
+
+def _dangling_sql(reference: Reference) -> str:
+    table, key, to = reference.table, reference.column, reference.to
+    return (
+        f"select 'table', '{table}', dangling || ' rows have a {key} that {to} does not hold', null, null, null "
+        f"from (select count(*) as dangling from {table} as facts where not exists "
+        f"(select 1 from {to} as held where held.{key} = facts.{key})) as counted where dangling > 0"
     )
 
 

@@ -15,7 +15,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     from orchestration.defs import audit, automation, ingestion, publication, transformation
     from orchestration.defs.resources import resources
     from orchestration.defs.step_logger import step_logger
+    from orchestration.run_history import write_without_waiting
 
+    write_without_waiting()
     return dg.Definitions.merge(
         dg.Definitions(resources=resources(settings), loggers={"steps": step_logger}),
         ingestion.definitions(settings),

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.dbt_process import started_early
 from orchestration.errors import EXIT_ERROR, EXIT_GATE_CLOSED
 from orchestration.settings import Settings
 from orchestration.transformation import prepare
@@ -35,7 +36,11 @@ def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> in
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if prepare(settings):
         console.print("[dim]dbt project parsed[/]")
+    with started_early(settings):
+        return _run(console, settings, as_of=as_of, publish=publish, started=started)
 
+
+def _run(console: Console, settings: Settings, *, as_of: date | None, publish: bool, started: float) -> int:
     import dagster as dg
 
     # What Dagster calls beta is pinned here, and dagster-dbt's use of deprecated names is not for our users to mend.

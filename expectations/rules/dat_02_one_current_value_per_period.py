@@ -1,4 +1,8 @@
-"""DAT-02: one current value per KPI and period, the newest; the declared grain of every published model is unique."""
+"""DAT-02: one current value per KPI and period, the newest; every row of a published model is what the model declares.
+
+The declared grain is unique, and the version keys of facts resolve: what dbt's tests state too, which CI runs and a
+run of the pipeline leaves out.
+"""
 
 from __future__ import annotations
 

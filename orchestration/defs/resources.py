@@ -1,17 +1,20 @@
 """What assets are handed: the settings and the lake of the run, and dbt."""
 
-import importlib.metadata
 import os
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
+from dagster_dbt import DagsterDbtTranslator
+from dagster_dbt.asset_utils import get_updated_cli_invocation_params_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from pydantic import PrivateAttr
 
+from orchestration.dbt_process import DbtProcess, dbt_process
 from orchestration.lake.store import Lake
 from orchestration.settings import Settings, load_settings
 from orchestration.tables import LAKE_TABLES
-from orchestration.transformation import DBT_PROJECT_DIR, dbt_executable
 
 
 class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -32,27 +35,39 @@ class ProjectResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return lake
 
 
-class QuickDbtCliResource(DbtCliResource):
-    """dagster-dbt's resource without its two extra starts of dbt for each invocation.
+class DbtResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """dbt for one run: its process starts with the run, and builds what Dagster selected."""
 
-    The original runs `dbt --version` in a process of its own and builds an adapter in ours, which loads dbt and all
-    its macros: some four seconds for what the installed distribution says at once, and for a feature
-    (`fetch_row_counts`) that we do by one query.
-    """
+    overrides: dict[str, str] = {}  # noqa: RUF012 - Dagster reads the default from the class
+    _process: DbtProcess = PrivateAttr()
 
-    @property
-    def _cli_version(self) -> Version:
-        return Version(importlib.metadata.version("dbt-core"))
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Hold the process for as long as the run needs the resource."""
+        with dbt_process(load_settings({**os.environ, **self.overrides})) as process:
+            self._process = process
+            yield self
 
-    def _initialize_dbt_core_adapter(self, args: Any) -> None:
-        return None
+    def build(self, context: dg.AssetExecutionContext, environment: Mapping[str, str]) -> Iterator[Any]:
+        """Run `dbt build` over what Dagster selected of these assets; yield an output for each that was built.
+
+        Raises:
+            DbtError: A model failed, or dbt itself.
+        """
+        selected = get_updated_cli_invocation_params_for_context(context, {}, DagsterDbtTranslator())
+        arguments = ["build", "--no-write-json"]
+        for resource_type in ("test", "unit_test"):
+            arguments += ["--exclude-resource-type", resource_type]
+        for event in self._process.run([*arguments, *selected.selection_args], environment):
+            print(event["info"]["msg"])  # noqa: T201 - Dagster shows what a step prints
+            yield from DbtCoreCliEventMessage(raw_event=event, event_history_metadata={}).to_default_asset_events(
+                selected.manifest, selected.dagster_dbt_translator, context
+            )
 
 
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources by the names that assets ask for."""
     return {
         "project": ProjectResource(overrides=settings.variables()),
-        "dbt": QuickDbtCliResource(
-            project_dir=str(DBT_PROJECT_DIR), profiles_dir=str(DBT_PROJECT_DIR), dbt_executable=dbt_executable()
-        ),
+        "dbt": DbtResource(overrides=settings.variables()),
     }

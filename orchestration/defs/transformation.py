@@ -1,53 +1,50 @@
 """dbt in Dagster: the models up to the marts before the audit, the reports after it."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
+from orchestration.dbt_process import DbtError
 from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
-from orchestration.defs.resources import ProjectResource
+from orchestration.defs.resources import DbtResource, ProjectResource
 from orchestration.settings import Settings
-from orchestration.transformation import environment, location_variables, require_manifest, run_target, run_variables
+from orchestration.transformation import require_manifest, run_variables
 
 WAREHOUSE_POOL = "warehouse"
 REPORTS = "fqn:line_of_sight.reports"
 
 
 class Translator(DagsterDbtTranslator):
-    """Asset keys, groups and descriptions are those of the dbt project; several sources are one asset."""
+    """Asset keys, groups and descriptions are those of the dbt project; several sources are one asset.
+
+    dbt's tests are no asset checks: CI runs them, and the audit holds every published model to the same promises.
+    """
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+        super().__init__(
+            DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True, enable_asset_checks=False)
+        )
 
 
-def _build(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource, *, resource_types: Sequence[str]
-) -> Iterator[Any]:
-    """Run `dbt build` over what Dagster selected and hand on its events, with the row count of each table."""
+def _build(context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource) -> Iterator[dg.Output[None]]:
+    """Build what Dagster selected, and hand on dbt's outputs with the row count of each table."""
     settings = project.settings
     project.lake  # noqa: B018 - makes every table readable
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    variables = location_variables(settings) | run_variables(settings, as_of=as_of(context), run_id=context.run.run_id)
-    arguments = ["build", *(part for name in resource_types for part in ("--exclude-resource-type", name))]
-    with environment(variables):
-        invocation = dbt.cli(arguments, context=context, target_path=run_target(settings))
-    events = []
-    for event in invocation.stream():
-        if isinstance(event, dg.Output):
-            events.append(event)  # the tables can be counted only when dbt has let go of the file
-        else:
-            yield event
+    variables = run_variables(settings, as_of=as_of(context), run_id=context.run.run_id)
+    try:
+        outputs = list(dbt.build(context, variables))
+    except DbtError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
     counts = _row_counts(settings.warehouse_path)
-    for event in events:
-        key = context.asset_key_for_output(event.output_name)
+    for output in outputs:
+        key = context.asset_key_for_output(output.output_name)
         rows = counts.get(tuple(key.path))
         counted = {} if rows is None else {"dagster/row_count": dg.MetadataValue.int(rows)}
-        metadata: dict[str, Any] = {**event.metadata, **counted}
-        yield dg.Output(event.value, output_name=event.output_name, metadata=metadata)
+        yield dg.Output(None, output_name=output.output_name, metadata={**output.metadata, **counted})
 
 
 def _row_counts(warehouse: Path) -> Mapping[tuple[str, ...], int]:
@@ -88,10 +85,10 @@ def definitions(settings: Settings) -> dg.Definitions:
         pool=WAREHOUSE_POOL,
     )
     def warehouse_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource
-    ) -> Iterator[Any]:
+        context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource
+    ) -> Iterator[dg.Output[None]]:
         threading.Thread(target=_import_great_expectations, daemon=True).start()
-        yield from _build(context, dbt, project, resource_types=["unit_test"])
+        yield from _build(context, dbt, project)
 
     @dbt_assets(
         manifest=manifest,
@@ -103,8 +100,8 @@ def definitions(settings: Settings) -> dg.Definitions:
         pool=WAREHOUSE_POOL,
     )
     def report_models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, project: ProjectResource
-    ) -> Iterator[Any]:
-        yield from _build(context, dbt, project, resource_types=["unit_test"])
+        context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource
+    ) -> Iterator[dg.Output[None]]:
+        yield from _build(context, dbt, project)
 
     return dg.Definitions(assets=[warehouse_models, report_models])

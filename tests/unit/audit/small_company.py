@@ -365,19 +365,21 @@ class SmallCompany:
             insert into marts.fct_feed_load (load_id, kind, source_feed) select distinct load_id, 'feed', source_feed
             from marts.fct_kpi_observation;
             insert into marts.fct_key_result_kpi (
-                key_result_kpi_day_key, as_of, key_result_id, kpi_id, link_type, kpi_value, measured_value, unit,
-                status, kpi_period_start_on, kpi_vintage_at, progress_raw, progress, is_latest
+                key_result_kpi_day_key, as_of, key_result_id, key_result_key, kpi_id, kpi_key, link_type, kpi_value,
+                measured_value, unit, status, kpi_period_start_on, kpi_vintage_at, progress_raw, progress, is_latest
             )
             select
-                bridge.key_result_kpi_key, date '2026-02-15', bridge.key_result_id, bridge.kpi_id, bridge.link_type,
-                fact.value, fact.value, fact.unit, 'on_track', fact.period_start_on, fact.vintage_at, 0.5, 0.5, true
+                bridge.key_result_kpi_key, date '2026-02-15', bridge.key_result_id, bridge.key_result_id || '|1',
+                bridge.kpi_id, bridge.kpi_id || '|1', bridge.link_type, fact.value, fact.value, fact.unit, 'on_track',
+                fact.period_start_on, fact.vintage_at, 0.5, 0.5, true
             from marts.bridge_key_result_kpi as bridge
             inner join marts.fct_kpi_observation as fact
                 on fact.kpi_id = bridge.kpi_id and fact.period_start_on = date '2026-02-14';
             insert into marts.fct_key_result_daily (
-                key_result_day_key, as_of, key_result_id, status, progress_raw, progress, is_latest
+                key_result_day_key, as_of, key_result_id, key_result_key, status, progress_raw, progress, is_latest
             )
-            select key_result_id, date '2026-02-15', key_result_id, 'on_track', 0.5, 0.5, true from marts.dim_key_result
+            select key_result_id, date '2026-02-15', key_result_id, key_result_key, 'on_track', 0.5, 0.5, true
+            from marts.dim_key_result
             """
         )
 

@@ -5,9 +5,10 @@ import sys
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from expectations.catalogue import CATALOGUE, Catalogue
-from expectations.grains import GRAINS
+from expectations.grains import GRAINS, REFERENCES
 from expectations.rule import FINDING_COLUMNS, Check, Rule
 from expectations.suites import GX_SEVERITY, expectation_query, violations_query
 from orchestration.settings import PROJECT_ROOT
@@ -94,6 +95,27 @@ def test_every_published_model_has_a_declared_grain():
         names = {path.stem for path in (models / stage).rglob("*.sql") if not path.stem.startswith("int_")}
         published = {f"{stage}.{name}" for name in names}
         assert published == {grain.table for grain in GRAINS[stage]}
+
+
+def test_every_reference_that_dbt_tests_in_ci_is_audited_in_each_run():
+    """The pipeline leaves dbt's tests out: what they hold is then held by nobody."""
+    models = PROJECT_ROOT / "dbt_project" / "models"
+    for stage in ("marts", "reports"):
+        tested, kinds = set(), set()
+        for path in (models / stage).rglob("*.yml"):
+            for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+                tests = [(None, test) for test in model.get("data_tests", [])]
+                for column in model.get("columns", []):
+                    tests += [(column["name"], test) for test in column.get("data_tests", [])]
+                for column, test in tests:
+                    ((kind, options),) = test.items()
+                    kinds.add(kind)
+                    if kind == "relationships":
+                        to = options["arguments"]["to"].removeprefix("ref('").removesuffix("')")
+                        assert options["arguments"]["field"] == column
+                        tested.add((f"{stage}.{model['name']}", column, f"{stage}.{to}"))
+        assert tested == {(one.table, one.column, one.to) for one in REFERENCES[stage]}
+        assert kinds <= {"key_identifies_one_row", "relationships"}, f"DAT-02 does not audit what {kinds} hold"
 
 
 def test_a_missing_rule_file_leaves_a_gap_that_is_refused():

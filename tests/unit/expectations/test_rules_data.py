@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from expectations.grains import REFERENCES
 from tests.unit.audit.small_company import AS_OF, LOADED_AT, failing
 
 
@@ -126,6 +127,19 @@ def test_dat_02_names_every_table_whose_grain_is_broken(company, audit, table, k
     company.run(f"insert into {table} select * from {table} order by {key} limit 1")
 
     assert table in failing(audit())["DAT-02"]
+
+
+@pytest.mark.parametrize("reference", REFERENCES["marts"], ids=lambda one: f"{one.table}.{one.column}")
+@pytest.mark.parametrize("key", ["'gone'", "null"])
+def test_dat_02_names_a_fact_whose_version_key_leads_nowhere(company, audit, reference, key):
+    company.run(f"update {reference.table} set {reference.column} = {key}")
+
+    report = audit()
+
+    assert reference.table in failing(report)["DAT-02"]
+    details = [finding.detail for finding in report.failures if finding.subject_id == reference.table]
+    (count,) = company.query(f"select count(*) from {reference.table}")[0]
+    assert details == [f"{count} rows have a {reference.column} that {reference.to} does not hold"]
 
 
 def test_dat_02_names_a_model_without_declared_grain(company, audit):
