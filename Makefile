@@ -8,6 +8,7 @@ GATE ?= standard
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SPARK_VENV := .venv-spark
 SETTINGS := examples/$(EXAMPLE)/settings.env
 
 export DAGSTER_DISABLE_TELEMETRY := yes
@@ -15,7 +16,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export LOS_GATE := $(GATE)
 
-.PHONY: help setup run feeds dev test test-slow lint format check types clean bench
+.PHONY: help setup run feeds dev spark test test-slow test-spark lint format check types clean bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,11 +44,29 @@ run: feeds ## Run the whole pipeline on an example (EXAMPLE=flights or manufactu
 dev: feeds ## Open Dagster's UI on the example, at http://127.0.0.1:3000
 	@$(BIN)/los --settings $(SETTINGS) dev
 
+# An environment of its own: 600 MB that nothing else needs, and libraries that would change what others do.
+$(SPARK_VENV)/.installed: requirements-spark.lock $(VENV)/.installed
+	@command -v java >/dev/null || { echo "Spark needs Java 17 or newer, for instance Debian's default-jre-headless" >&2; exit 1; }
+	@test -x $(SPARK_VENV)/bin/python || $(PYTHON) -m venv $(SPARK_VENV)
+	@echo "Installing Spark into $(SPARK_VENV) (once; half a minute, 600 MB) ..."
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(SPARK_VENV)/bin/python --require-hashes requirements-spark.lock \
+		|| $(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-spark.lock
+	@touch $@
+
+spark: $(SPARK_VENV)/.installed ## Build an example's warehouse on Spark from the lake of its last run (EXAMPLE=...)
+	@set -a && . ./$(SETTINGS) && set +a && data="$$(realpath "$$LOS_DATA_DIR")" && mkdir -p "$$data/spark" \
+		&& LOS_LAKE_DIR="$$data/lake" LOS_SPARK_DIR="$$data/spark" $(SPARK_VENV)/bin/dbt build --target spark \
+		--exclude-resource-type unit_test --project-dir dbt_project --profiles-dir dbt_project \
+		--target-path "$$data/spark/dbt" --log-path "$$data/spark/dbt"
+
 test: $(VENV)/.installed ## Run the tests (under ten minutes on two cores)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow and not spark"
 
 test-slow: $(VENV)/.installed ## Run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow
+
+test-spark: $(SPARK_VENV)/.installed ## Build on DuckDB and on Spark, and compare row by row (needs Java)
+	@$(BIN)/python -m pytest -m spark tests/spark
 
 lint: $(VENV)/.installed ## Check style: ruff, sqlfluff, yamllint
 	@$(BIN)/ruff check .
@@ -68,9 +87,11 @@ check: lint types test ## All of the above: what a change must pass
 bench: $(VENV)/.installed ## Measure: floor and run time of the example, and where the time goes
 	@$(BIN)/python -m tests.benchmarks.run
 
-lock: $(VENV)/.installed ## Resolve requirements.lock anew from pyproject.toml
+lock: $(VENV)/.installed ## Resolve the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --extra dev --extra examples --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['spark'], sep='\n')" \
+		| $(BIN)/uv pip compile --quiet --constraints requirements.lock --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header - -o requirements-spark.lock
 
-clean: ## Remove what runs have made: data, dbt targets, caches (not .venv)
+clean: ## Remove what runs have made: data, dbt targets, caches (not .venv, .venv-spark)
 	@rm -rf data data-* dbt_project/target dbt_project/logs .mypy_cache .ruff_cache .pytest_cache .hypothesis logs
-	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

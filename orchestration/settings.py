@@ -19,8 +19,19 @@ PREFIX = "LOS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: dbt_project/ and examples/ stand beside the packages."""
 
-# Variables that we hand to dbt; they are outputs of a run, never knobs of ours.
-HANDED_TO_DBT = frozenset({"LOS_LAKE_DIR", "LOS_WAREHOUSE_PATH", "LOS_RUN_ID", "LOS_AUDIT_ID"})
+# Variables that we hand to dbt, or that its profile for Spark reads; none is a knob of ours.
+HANDED_TO_DBT = frozenset(
+    {
+        "LOS_LAKE_DIR",
+        "LOS_WAREHOUSE_PATH",
+        "LOS_RUN_ID",
+        "LOS_AUDIT_ID",
+        "LOS_SPARK_DIR",
+        "LOS_SPARK_MASTER",
+        "LOS_SPARK_MEMORY",
+        "LOS_SPARK_PARTITIONS",
+    }
+)
 
 
 class Settings(BaseModel):

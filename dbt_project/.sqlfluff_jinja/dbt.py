@@ -6,8 +6,3 @@ from __future__ import annotations
 def type_string() -> str:
     """Return a type."""
     return "varchar"
-
-
-def listagg(measure: str, delimiter: str, order_by: str) -> str:
-    """Return an aggregate."""
-    return f"string_agg({measure}, {delimiter} {order_by})"

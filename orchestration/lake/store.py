@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from orchestration.errors import LakeError
 from orchestration.lake.columns import LOADS
 
-SCHEMA_FILE = "_schema.parquet"
+SCHEMA_FILE = "schema.parquet"
+"""Spark passes over names that start with an underscore or a dot."""
 _STAGING = ".staging"
 _LOCK = ".lock"
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -54,5 +54,8 @@
 {%- endmacro %}
 
 {% macro spark__days_from_until(first, end) -%}
-    lateral view explode(sequence({{ first }}, date_sub({{ end }}, 1))) days as day
+    -- A sequence that ends before it starts would count backwards.
+    lateral view explode(
+        case when {{ first }} < {{ end }} then sequence({{ first }}, date_sub({{ end }}, 1)) end
+    ) days as day
 {%- endmacro %}

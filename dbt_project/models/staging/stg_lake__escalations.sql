@@ -5,7 +5,7 @@ select
     escalation_id,
     state,
     by_id,
-    "on" as acted_on,
+    {{ adapter.quote("on") }} as acted_on,
     next_action,
     comment,
     load_id,

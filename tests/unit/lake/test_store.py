@@ -52,7 +52,7 @@ def test_load_without_commit_leaves_nothing(lake):
         load.write("things", pa.table({"name": ["x"], "load_id": [load.load_id]}, schema=THINGS))
         raise RuntimeError("crash")
     assert visible(lake) == []
-    assert [path.name for path in lake.root.rglob("*.parquet")].count("_schema.parquet") == 2
+    assert [path.name for path in lake.root.rglob("*.parquet")].count("schema.parquet") == 2
     assert not list((lake.root / ".staging").iterdir())
 
 

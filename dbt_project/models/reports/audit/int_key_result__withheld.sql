@@ -47,7 +47,7 @@ reasons as (
 
 select
     key_result_id,
-    {{ dbt.listagg("reason", "'; '", "order by reason") }} as withheld_reason,
-    {{ dbt.listagg("case when is_own = 1 then reason end", "'; '", "order by reason") }} as own_reason
+    {{ joined_texts("reason") }} as withheld_reason,
+    {{ joined_texts("case when is_own = 1 then reason end") }} as own_reason
 from reasons
 group by key_result_id

@@ -25,6 +25,6 @@ reasons as (
 
 select
     kpi_id,
-    {{ dbt.listagg("reason", "'; '", "order by reason") }} as withheld_reason
+    {{ joined_texts("reason") }} as withheld_reason
 from reasons
 group by kpi_id
