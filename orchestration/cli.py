@@ -163,11 +163,12 @@ def check(
 
 @app.command()
 def schemas(directory: Annotated[Path, typer.Argument(help="Where to write them; made when missing.")]) -> None:
-    """Write the JSON Schemas of the company files, feeds.yml included, for editors."""
+    """Write the JSON Schemas of the company files, feeds.yml and mappings.yml included, for editors."""
     from orchestration.company.schemas import export_schemas
     from orchestration.ingestion.contracts import FeedsFile
+    from orchestration.ingestion.mapping.contract import MappingsFile
 
-    for path in export_schemas(directory, {"feeds": FeedsFile}):
+    for path in export_schemas(directory, {"feeds": FeedsFile, "mappings": MappingsFile}):
         typer.echo(path)
 
 

@@ -20,6 +20,7 @@ from orchestration.company.records import DefinitionRecord, canonical_json
 from orchestration.company.validation import validate
 from orchestration.company.yaml_reader import Positions, read_yaml, relative_name
 from orchestration.errors import DefinitionError, DefinitionErrors
+from orchestration.ingestion.derived_models import Column, ComposedId, DerivedValue, KpiColumn, ValueColumn, field_of
 from orchestration.ingestion.source_models import FileSource, RestSource, S3Source, Source, SqlSource
 
 READER_VERSION: Final = 1
@@ -93,16 +94,16 @@ def _nothing_to_empty(value: Any) -> Any:
 
 
 _Raw = StringConstraints(strict=True, min_length=1, max_length=500)
-Column = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=500)]
-"""Name of a column as the file's header writes it; of JSON, a key, or a pointer into the record: /metric/id."""
 
 
 class Columns(FileModel):
     """Which column of the file fills which field of an observation."""
 
-    kpi: Column | None = Field(default=None, description="Column with the KPI's id.")
+    kpi: KpiColumn | None = Field(default=None, description="Column with the KPI's id, or {template: ...}.")
     period: Column | None = Field(default=None, description="Column with the period: any day in it.")
-    value: Column | None = Field(default=None, description="Column with the value.")
+    value: ValueColumn | None = Field(
+        default=None, description="Column with the value, or what to make it of: {ratio: [a, b]}."
+    )
     available_at: Column | None = Field(default=None, description="Column with the time the source had the value.")
     unit: Column | None = Field(default=None, description="Column with the unit of the value as sent.")
     obs_status: Column | None = Field(default=None, description="Column with the SDMX observation status.")
@@ -211,9 +212,24 @@ class FeedContract(FileModel):
         """Line of feeds.yml where the contract begins, from 1; 0 when it was not read from a file."""
         return self._line
 
+    @property
+    def composed_id(self) -> ComposedId | None:
+        """How the KPI's id is made of several columns, when it is."""
+        return self.columns.kpi if isinstance(self.columns.kpi, ComposedId) else None
+
+    @property
+    def derived_value(self) -> DerivedValue | None:
+        """How the value is made, when it is not simply a column's."""
+        return self.columns.value if isinstance(self.columns.value, DerivedValue) else None
+
     def mapped(self) -> dict[str, str]:
-        """Return the fields that a column fills: field -> column."""
-        return {name: column for name, column in self.columns.model_dump().items() if column is not None}
+        """Return what columns fill: field -> column, and of a field that several columns make, part -> column."""
+        found: dict[str, str] = {}
+        for name in Columns.model_fields:
+            column = getattr(self.columns, name)
+            if column is not None:
+                found |= {name: column} if isinstance(column, str) else column.parts()
+        return found
 
     def constant(self) -> dict[str, str]:
         """Return the fields that are constant: field -> text."""
@@ -223,11 +239,12 @@ class FeedContract(FileModel):
     def _check(self) -> Self:
         self._check_format()
         mapped, constant = self.mapped(), self.constant()
+        filled = {field_of(name) for name in mapped}
         if self.layout == "long":
-            self._check_long(mapped, constant)
+            self._check_long(filled | set(constant))
         else:
-            self._check_wide(mapped, constant)
-        for name in sorted(set(mapped) & set(constant)):
+            self._check_wide(mapped, filled | set(constant))
+        for name in sorted(filled & set(constant)):
             refuse(f"`{name}` is both a column and a constant", remedy="keep one of the two", field="constants")
         each_once(mapped.values(), lambda column: column, "columns", "column")
         each_once(self.ignored_columns, lambda column: column, "ignored_columns", "column")
@@ -270,16 +287,16 @@ class FeedContract(FileModel):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     refuse(f"a workbook has no {name}: its numbers are numbers", remedy="remove it", field=name)
 
-    def _check_long(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
+    def _check_long(self, filled: set[str]) -> None:
         if self.kpi_columns is not None:
             refuse(
                 "kpi_columns belong to wide files", remedy="write `layout: wide`, or remove them", field="kpi_columns"
             )
         for name in ("kpi", "period", "value"):
-            if name not in mapped and name not in constant:
+            if name not in filled:
                 refuse(f"no column for `{name}`", expected="a column, or a constant", field="columns")
 
-    def _check_wide(self, mapped: dict[str, str], constant: dict[str, str]) -> None:
+    def _check_wide(self, mapped: dict[str, str], filled: set[str]) -> None:
         if not self.kpi_columns:
             refuse(
                 "a wide file needs kpi_columns",
@@ -287,9 +304,9 @@ class FeedContract(FileModel):
                 field="kpi_columns",
             )
         for name in ("kpi", "value"):
-            if name in mapped or name in constant:
+            if name in filled:
                 refuse(f"a wide file has no column for `{name}`", remedy="name its columns in kpi_columns", field=name)
-        if "period" not in mapped and "period" not in constant:
+        if "period" not in filled:
             refuse("no column for `period`", expected="a column, or a constant", field="columns")
         if isinstance(self.kpi_columns, dict):
             each_once(self.kpi_columns.values(), lambda kpi: kpi, "kpi_columns", "KPI")

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.errors import nearest
-from orchestration.ingestion import values
+from orchestration.ingestion import derived, values
 from orchestration.ingestion.contracts import FeedContract
 from orchestration.ingestion.readers import RecordSet
 from orchestration.ingestion.readers.record_set import MAX_RAW_CHARACTERS, FileColumn, QuickRows, literal
@@ -122,6 +122,7 @@ class Staging:
         self._today = clock.astimezone(zone).date().isoformat()
         self._latest = clock + CLOCK_TOLERANCE
         self._problems: list[Problem] = []
+        derived.prepare(connection, contract)
         self._line = f"staged.{records.line}"
         self._record_columns = "record" if records.line == "record" else "record, line"
 
@@ -139,6 +140,9 @@ class Staging:
             absent = self._stage_wide_rows()
             total = total * len(self._records.header.cells) - absent
         self._stage()
+        derived.withdraw_partial_sums(
+            self._connection, self._contract, self._records.rejects.num_rows, self._records.line, self._problems
+        )
         staged, wrong = self._one("select count(*), count(problem) from staged")
         if self._records.quick:
             (quick,) = self._one("select count(*) - count(doubtful) from quick_rows")
@@ -328,11 +332,12 @@ class Staging:
     def _stage(self) -> None:
         contract, registry_join = self._contract, "left join registry on parsed.kpi_text = registry.kpi_id"
         source, columns = self._long_source() if contract.layout == "long" else self._wide_source()
-        number = values.number(columns["value"], contract)
+        kpi, (number, parsed) = derived.kpi_id(columns, contract), derived.number(columns, contract)
         period = values.period(columns["period"], contract, self._today)
-        helpers = {"kpi_text": _id_text(columns["kpi"]), **period.helpers, **number.helpers}
-        problems = [*_kpi_problems(contract), *self._unit_problems(columns, helpers), *period.problems]
-        problems += [*number.problems, *_range_problems()]
+        helpers = {**kpi.helpers, **period.helpers, **number.helpers}
+        columns = {"kpi": FileColumn("kpi_text"), "value": FileColumn("value_sent", "DOUBLE"), **columns}
+        problems = [*kpi.problems, *_kpi_problems(contract), *self._unit_problems(columns, helpers), *period.problems]
+        problems += [*number.problems, *_range_problems(), *derived.sum_problems(contract)]
         available = "cast(null as timestamp)"
         if "available_at" in columns:
             moment = values.moment(columns["available_at"], contract, self._latest)
@@ -365,7 +370,7 @@ class Staging:
                     registry.kpi_no,
                     registry.grain,
                     case {cases} end as problem
-                from parsed
+                from {parsed} as parsed
                 {registry_join}
             )
             select
@@ -612,7 +617,7 @@ class Staging:
 
     def _column_of(self, field: str) -> str:
         """Return the column of the file that holds a field, for the quarantine."""
-        column = self._records.header.fields.get(field)
+        column = self._records.header.fields.get(field) or derived.columns_of(self._contract, field)
         return column or (f"constants.{field}" if field in self._contract.constant() else field)
 
     def _problem_table(self) -> pa.Table:

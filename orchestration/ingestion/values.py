@@ -76,63 +76,77 @@ def is_missing(text: str, contract: FeedContract) -> str:
     return f"({text} is null or {text} in ({tokens}))" if tokens else f"({text} is null)"
 
 
-def number(column: FileColumn, contract: FeedContract) -> Parsed:
-    """Read a value, and convert it to the KPI's unit by the contract's scale."""
+def number(column: FileColumn, contract: FeedContract, name: str = "value") -> Parsed:
+    """Read a number; the value itself is also converted to the KPI's unit by the contract's scale.
+
+    Args:
+        column: the field.
+        contract: the feed's contract.
+        name: field, or part of one, that the helpers and the problems are named after.
+    """
+    text, sent = f"{name}_text", f"{name}_sent"
+    exact_text = None
     if column.kind == "text":
-        helpers, exact_text = _number_of_text(column, contract)
+        helpers, exact_text = _number_of_text(column, contract, name)
     elif any(kind in column.kind for kind in _NUMBER_KINDS):
-        helpers = {"value_text": f"cast({column.sql} as varchar)", "value_sent": f"cast({column.sql} as double)"}
-        exact_text = None
+        helpers = {text: f"cast({column.sql} as varchar)", sent: f"cast({column.sql} as double)"}
     else:
-        helpers = {"value_text": f"cast({column.sql} as varchar)", "value_sent": "cast(null as double)"}
-        exact_text = None
-    helpers["value"] = _scaled("value_sent", exact_text, contract.scale)
+        helpers = {text: f"cast({column.sql} as varchar)", sent: "cast(null as double)"}
     marks = f"decimal mark {contract.decimal_mark!r}"
     marks += f", thousands mark {contract.thousands_mark!r}" if contract.thousands_mark else ", no thousands mark"
-    problems = (
-        Problem(is_missing("value_text", contract), "missing_value", "value", "no value"),
-        Problem("value_sent is null", "not_a_number", "value", f"expected a number ({marks})"),
-        Problem("not isfinite(value_sent)", "not_finite", "value", "expected a finite number"),
+    problems = [
+        Problem(is_missing(text, contract), "missing_value", name, "no value"),
+        Problem(f"{sent} is null", "not_a_number", name, f"expected a number ({marks})"),
+        Problem(f"not isfinite({sent})", "not_finite", name, "expected a finite number"),
         Problem(
             # 2^53 + 1 arrives as 2^53: only the text tells them apart.
-            f"abs(value_sent) >= {LARGEST_EXACT}"
-            f" and not regexp_full_match(value_text, '[+-]?0*{LARGEST_EXACT}(\\.0*)?')",
+            f"abs({sent}) >= {LARGEST_EXACT} and not regexp_full_match({text}, '[+-]?0*{LARGEST_EXACT}(\\.0*)?')",
             "out_of_range",
-            "value",
+            name,
             "beyond 2^53 a double does not hold every integer: the number would be rounded",
         ),
         Problem(
-            "value_sent = 0 and regexp_matches(value_text, '^[^eE]*[1-9]')",
+            f"{sent} = 0 and regexp_matches({text}, '^[^eE]*[1-9]')",
             "out_of_range",
-            "value",
+            name,
             "closer to zero than a double can be",
         ),
-        Problem("not isfinite(value)", "not_finite", "value", "not finite once converted to the KPI's unit"),
-    )
-    return Parsed(helpers, "value", problems)
+    ]
+    if name != "value":
+        return Parsed(helpers, sent, tuple(problems))
+    scaled = scaled_value(contract.scale, exact_text)
+    return Parsed(helpers | scaled.helpers, "value", (*problems, *scaled.problems))
 
 
-def _number_of_text(column: FileColumn, contract: FeedContract) -> tuple[dict[str, str], str | None]:
-    helpers = {"value_text": f"trim({column.sql})"}
-    plain = "value_text"
+def scaled_value(scale: float, exact_text: str | None = None) -> Parsed:
+    """Convert `value_sent` to the KPI's unit; `exact_text` is the text that it was read of, when there is one."""
+    message = "not finite once converted to the KPI's unit"
+    problem = Problem("not isfinite(value)", "not_finite", "value", message)
+    return Parsed({"value": _scaled("value_sent", exact_text, scale)}, "value", (problem,))
+
+
+def _number_of_text(column: FileColumn, contract: FeedContract, name: str) -> tuple[dict[str, str], str | None]:
+    text, number_text = f"{name}_text", f"{name}_number_text"
+    helpers = {text: f"trim({column.sql})"}
+    plain = text
     if contract.unit in ("percent", "%"):
-        plain = "rtrim(case when suffix(value_text, '%') then left(value_text, -1) else value_text end)"
+        plain = f"rtrim(case when suffix({text}, '%') then left({text}, -1) else {text} end)"
     decimal, thousands = re.escape(contract.decimal_mark), contract.thousands_mark
     if contract.decimal_mark == "." and thousands is None:
         # Beyond plain numbers the cast takes only underscores (1_000), which no file means.
-        helpers["number_text"] = plain
-        valid = "not contains(number_text, '_')"
+        helpers[number_text] = plain
+        valid = f"not contains({number_text}, '_')"
     else:
         groups = f"\\d{{1,3}}(?:{re.escape(thousands)}\\d{{3}})+|" if thousands else ""
         form = f"[+-]?(?:(?:{groups}\\d+)(?:{decimal}\\d*)?|{decimal}\\d+)(?:[eE][+-]?\\d+)?"
         inner = f"replace({plain}, {literal(thousands)}, '')" if thousands else plain
-        helpers["number_text"] = (
+        helpers[number_text] = (
             f"case when regexp_full_match({plain}, {literal(form)})"
             f" then replace({inner}, {literal(contract.decimal_mark)}, '.') end"
         )
         valid = "true"
-    helpers["value_sent"] = f"case when {valid} then try_cast(number_text as double) end"
-    return helpers, "number_text"
+    helpers[f"{name}_sent"] = f"case when {valid} then try_cast({number_text} as double) end"
+    return helpers, number_text
 
 
 def _scaled(sent: str, text: str | None, scale: float) -> str:

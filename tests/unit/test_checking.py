@@ -300,7 +300,7 @@ def test_commands_make_template_export_and_import(company_dir, tmp_path):
     assert los("check", tmp_path / "yaml", "--as-of", "2013-02-01").exit_code == 1  # feeds.yml is not in a workbook
 
 
-def test_command_writes_schemas_with_that_of_feeds(tmp_path):
+def test_command_writes_schemas_with_those_of_feeds_and_mappings(tmp_path):
     assert los("schemas", tmp_path / "schemas").exit_code == 0
     names = {path.name for path in (tmp_path / "schemas").iterdir()}
-    assert {"kpis.schema.json", "feeds.schema.json"} <= names
+    assert {"kpis.schema.json", "feeds.schema.json", "mappings.schema.json"} <= names

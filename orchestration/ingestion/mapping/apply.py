@@ -6,7 +6,6 @@ What comes out went through the same models and the same flattening as a company
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -31,9 +30,9 @@ from orchestration.ingestion.mapping.contract import (
     DefinitionMapping,
     Target,
     as_expression,
-    placeholders,
 )
 from orchestration.ingestion.mapping.source import SourceRecord, look_up
+from orchestration.ingestion.templates import filtered, placeholders
 
 _FILE_OF: Final = {
     "units": "organization_part",
@@ -219,7 +218,7 @@ class _Reading:
             text = self._text(column)
             if text is None:
                 return None
-            parts.append(_filtered(text, name))
+            parts.append(filtered(text, name))
         return "".join(parts)
 
     def _typed_value(self, text: str, annotation: Any, column: str, scale: float) -> Any:
@@ -315,19 +314,6 @@ def _number(text: str, mapping: DefinitionMapping) -> Decimal | None:
         return None
     plain = text.replace(thousands, "") if thousands else text
     return Decimal(plain.replace(mapping.decimal_mark, "."))
-
-
-def _filtered(text: str, name: str | None) -> str:
-    match name:
-        case "slug":
-            return re.sub(r"[\W_]+", "-", text.casefold()).strip("-")
-        case "lower":
-            return text.lower()
-        case "upper":
-            return text.upper()
-        case "hash":
-            return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:12]
-    return text
 
 
 def columns_of_quarantine(misfit: Misfit) -> Mapping[str, str | None]:

@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 
 from orchestration.company.fields import FileModel, Id, Line, Many, Number, each_once, refuse
 from orchestration.company.files import MAPPINGS_FILE
@@ -21,6 +29,7 @@ from orchestration.company.validation import field_names, validate
 from orchestration.company.yaml_reader import read_yaml
 from orchestration.errors import nearest
 from orchestration.ingestion.contracts import FileSource, _date_format, _decimal_mark, _delimiter, _encoding
+from orchestration.ingestion.templates import Pattern, ShortText, Template, columns_of
 
 MODELS: Final[dict[str, type[FileModel]]] = {
     "units": Unit,
@@ -38,48 +47,6 @@ PLACES: Final = ("@file", "@stem", "@line")
 
 Unmatched = Literal["quarantine", "hold_value"]
 Scalar = str | int | float | bool | None
-
-_FILTERS: Final = ("slug", "lower", "upper", "hash")
-_PLACEHOLDER: Final = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
-_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2_000)]
-
-
-def _regular(text: str) -> str:
-    try:
-        compiled = re.compile(text)
-    except re.error as error:
-        refuse(f"not a pattern: {error}", expected="a regular expression with named groups, (?P<target>[0-9.]+)")
-    if compiled.pattern.count("(?P<") != compiled.groups:
-        refuse("a group without a name", expected="(?P<field>...) for what is taken, (?:...) for the rest")
-    return text
-
-
-def _template(text: str) -> str:
-    for _, name in _PLACEHOLDER.findall(text):
-        if name and name not in _FILTERS:
-            close = nearest(name, _FILTERS)
-            refuse(f"unknown filter {name}", expected=", ".join(_FILTERS), remedy=f"write {close}" if close else None)
-    if "{" in _PLACEHOLDER.sub("", text) or "}" in _PLACEHOLDER.sub("", text):
-        refuse("a brace that does not close", expected="{column} or {column|slug}")
-    return text
-
-
-Pattern = Annotated[_Text, AfterValidator(_regular)]
-Template = Annotated[_Text, AfterValidator(_template)]
-
-
-def columns_of(template: str) -> list[str]:
-    """Return the columns that a template names."""
-    return [name.strip() for name, _ in _PLACEHOLDER.findall(template)]
-
-
-def placeholders(template: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """Yield the parts of a template: (text before, column, filter); the last with neither."""
-    position = 0
-    for match in _PLACEHOLDER.finditer(template):
-        yield template[position : match.start()], match[1].strip(), match[2]
-        position = match.end()
-    yield template[position:], None, None
 
 
 class ColumnValue(FileModel):
@@ -135,8 +102,44 @@ def _nothing_to_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+class _NodeSchema:
+    """Lets editors complete and check what `as_expression` reads; everything else is a constant or structure."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(_: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        expressions = [handler(model.__pydantic_core_schema__) for model in (ColumnValue, TemplateValue)]
+        structure = {"type": "object", "not": {"anyOf": [{"required": ["column"]}, {"required": ["template"]}]}}
+        constant = {"type": ["string", "number", "boolean", "null", "array"]}
+        return {"anyOf": [*expressions, structure, constant]}
+
+
+def _fields_of(kind: str) -> list[str]:
+    return [name for name in field_names(MODELS[kind]) if name not in ("id", "key_results")]
+
+
+_NEEDED: Final = {"objectives": ["cycle"], "key_results": ["cycle", "objective"]}
+"""Kind -> fields beside `id` that a target of it must have, and no other may."""
+
+
+def _describe_kinds(schema: dict[str, Any]) -> None:
+    """Add to the JSON Schema what `Target._check` refuses by kind."""
+    schema["allOf"] = [
+        {
+            "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
+            "then": {
+                "required": _NEEDED.get(kind, []),
+                "properties": {"fields": {"propertyNames": {"enum": _fields_of(kind)}}}
+                | {name: {"type": "null"} for name in ("cycle", "objective") if name not in _NEEDED.get(kind, [])},
+            },
+        }
+        for kind in MODELS
+    ]
+
+
 class Target(FileModel):
     """Definitions of one kind that each record yields."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_kinds)
 
     kind: Literal["units", "people", "cycles", "kpis", "objectives", "key_results", "check_ins"] = Field(
         description="Kind of definition."
@@ -148,7 +151,7 @@ class Target(FileModel):
     )
     cycle: Template | None = Field(default=None, description="Of objectives and key results: id of the cycle.")
     objective: Template | None = Field(default=None, description="Of key results: id of the objective.")
-    fields: Annotated[dict[str, Any], BeforeValidator(_nothing_to_empty)] = Field(
+    fields: Annotated[dict[str, Annotated[Any, _NodeSchema]], BeforeValidator(_nothing_to_empty)] = Field(
         default_factory=dict,
         description="Field: constant, {column: ...} or {template: ...}; lists and mappings as in our own files.",
     )
@@ -156,13 +159,13 @@ class Target(FileModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        known = [name for name in field_names(MODELS[self.kind]) if name not in ("id", "key_results")]
+        known = _fields_of(self.kind)
         named = {*self.fields, *(name for one in self.patterns for name in one.fields())}
         for name in sorted(named - set(known)):
             close = nearest(name, known)
             remedy = f"write {close}" if close else f"one of {', '.join(known)}"
             refuse(f"{self.kind} have no field `{name}`", remedy=remedy, field="fields")
-        needed = {"objectives": ("cycle",), "key_results": ("cycle", "objective")}.get(self.kind, ())
+        needed = _NEEDED.get(self.kind, [])
         for name in ("cycle", "objective"):
             if (getattr(self, name) is None) == (name in needed):
                 refuse(f"{self.kind} need {'a' if name in needed else 'no'} `{name}`", field=name)
@@ -222,7 +225,7 @@ class DefinitionMapping(FileModel):
         default=None, description="Of JSON and YAML: pointer to the records, /data/items; * for every key or item."
     )
     encoding: Annotated[Line, AfterValidator(_encoding)] = Field(default="utf-8", description="Of CSV files.")
-    delimiter: Annotated[_Text, AfterValidator(_delimiter)] = Field(default=",", description="Of CSV files.")
+    delimiter: Annotated[ShortText, AfterValidator(_delimiter)] = Field(default=",", description="Of CSV files.")
     decimal_mark: Annotated[Line, AfterValidator(_decimal_mark)] = Field(
         default=".", description="Sign before the decimals of numbers written as text."
     )

@@ -24,6 +24,7 @@ import python_calamine as calamine
 
 from orchestration.errors import nearest
 from orchestration.ingestion.contracts import NAMED_PERIOD_FORMATS, FeedContract
+from orchestration.ingestion.derived_models import field_of
 from orchestration.ingestion.header import clean_name, resolve
 from orchestration.ingestion.physical import unpacked
 from orchestration.ingestion.readers.record_set import REJECTS, FileColumn, RecordSet, identifier
@@ -221,7 +222,9 @@ def _records(
     ]
     names = [names[number] for number in kept_columns]
     header = resolve(contract, names, line=header_row)
-    roles = {column: field for field, column in header.fields.items()} | {column: "value" for column, _ in header.cells}
+    roles = {column: field_of(name) for name, column in header.fields.items()} | {
+        column: "value" for column, _ in header.cells
+    }
     rejects = _rejects(kept, numbers, [*zip(kept_columns, names, strict=True)], roles)
     if rejects:
         lines = {entry["line"] for entry in rejects}
@@ -253,7 +256,7 @@ def _rejects(
     rows: Sequence[list[Any]], numbers: Sequence[int], columns: Sequence[tuple[int, str]], roles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return the rows in which a field that takes any text holds none that can be used."""
-    as_text = ("kpi", "unit", "obs_status", "recorded_by")
+    as_text = ("kpi", "over", "unit", "obs_status", "recorded_by")
     checked = [(number, name) for number, name in columns if roles.get(name) in as_text]
     found = []
     for line, row in zip(numbers, rows, strict=True):
