@@ -40,6 +40,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
         Grain("marts.fct_objective_daily", ("objective_id", "as_of")),
         Grain("marts.fct_goal_change", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")),
+        Grain("marts.fct_ownership_gap", ("cycle_id", "subject_type", "subject_id", "role", "from_on")),
         Grain("marts.fct_planning_rigor", ("cycle_id", "org_unit_id")),
         Grain("marts.fct_feed_load", ("load_id",)),
     ),

@@ -1,4 +1,7 @@
-"""OWN-02: an active KPI has exactly one accountable owner."""
+"""OWN-02: an active KPI has exactly one accountable owner.
+
+Whoever has delegated the role for a time does not hold it meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,17 @@ JUDGED = "select count(*) from marts.dim_kpi where is_current and lifecycle = 'a
 VIOLATIONS = """
 with owners as (
     select
-        subject_id as kpi_id,
-        count(distinct person_id) as people,
-        string_agg(distinct person_id, ', ' order by person_id) as names
-    from marts.dim_ownership
-    where subject_type = 'kpi' and role = 'accountable_owner' and is_current and person_id <> '(unowned)'
-    group by subject_id
+        ownership.subject_id as kpi_id,
+        count(distinct ownership.person_id) as people,
+        string_agg(distinct ownership.person_id, ', ' order by ownership.person_id) as names
+    from marts.dim_ownership as ownership
+    left join marts.dim_ownership as stand_in
+        on stand_in.subject_type = 'kpi' and stand_in.role = 'accountable_owner' and stand_in.is_current
+        and stand_in.subject_id = ownership.subject_id
+        and stand_in.delegated_from_id = ownership.person_id and stand_in.person_id <> ownership.person_id
+    where ownership.subject_type = 'kpi' and ownership.role = 'accountable_owner' and ownership.is_current
+        and ownership.person_id <> '(unowned)' and stand_in.person_id is null
+    group by ownership.subject_id
 )
 select
     'kpi' as subject_type,

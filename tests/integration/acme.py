@@ -75,15 +75,17 @@ def kpi(id_: str, *owners: dict[str, Any], **columns: Any) -> Record:
 
 def kpis() -> list[Record]:
     ada = {"person_id": "ada"}
+    steward = {"role": "data_steward", "person_id": "cyd", "acknowledged_on": date(2025, 12, 20)}
     return [
         kpi(
             "on_time",
             {"person_id": "ada", "owned_to": date(2026, 1, 31)},
             {"person_id": "dan", "owned_from": date(2026, 2, 1), "acknowledged_on": date(2026, 1, 20)},
+            steward,
         ),
         kpi("steady", ada),
-        kpi("latency", unit="minutes", direction="decrease"),
-        kpi("errors", {"person_id": "ada"}, {"person_id": "dan"}, direction="decrease"),
+        kpi("latency", steward, unit="minutes", direction="decrease"),
+        kpi("errors", {"person_id": "ada"}, {"person_id": "dan"}, steward, direction="decrease"),
         kpi("volume", ada, unit="orders", grain="week", aggregation="sum"),
         kpi("stopped", ada),
         kpi("silent", ada),

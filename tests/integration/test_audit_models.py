@@ -79,6 +79,7 @@ def test_every_rule_finds_what_is_wrong_and_nothing_else(marts):
         "MAP-01": {"unmapped"},
         "MAP-03": {"ghostly"},
         "OWN-02": {"latency", "errors"},
+        "OWN-04": {"latency", "errors"},
     }
 
 
@@ -91,7 +92,7 @@ def test_reports_built_after_the_audit_show_what_it_allows(copied, marts):
     assert failing(reports) == {}
     assert reports.outcome("RPT-02").judged_count == reports.outcome("DAT-06").judged_count == 16
     assert verdict.blocked == ("DAT-01",)
-    assert verdict.withheld == ("DAT-03", "MAP-01", "MAP-03", "OWN-02")
+    assert verdict.withheld == ("DAT-03", "MAP-01", "MAP-03", "OWN-02", "OWN-04")
     with pytest.raises(GateClosed, match="DAT-01 failed for 1 subject"):
         confirm_publishable(**copied.gate())
 
