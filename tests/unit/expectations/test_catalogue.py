@@ -46,6 +46,7 @@ SEVERITIES = {
 MARTS = {
     "OWN-01", "OWN-02", "OWN-05", "MAP-01", "MAP-03", "MAP-04", "DAT-01", "DAT-02", "DAT-03", "DAT-06", "CHG-01",
     "CHG-02", "CHG-03", "OWN-03", "OWN-04", "OWN-06", "OWN-07",
+    "POL-01", "POL-02", "MAP-05",
 }  # fmt: skip
 REPORTS = {"DAT-02", "DAT-06", "RPT-02"}
 
