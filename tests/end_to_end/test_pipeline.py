@@ -161,8 +161,8 @@ def test_backfill_of_an_earlier_day_is_laid_beside_the_current_release(clean):
 def defective(tmp_path_factory):
     """The golden company with every defect planted that a release survives, run once."""
     project = GoldenProject(tmp_path_factory.mktemp("defective") / "golden")
-    for defect in (*WITHHELD, *WARNED):
-        defect.edit(project)
+    for edit in dict.fromkeys(defect.edit for defect in (*WITHHELD, *WARNED)):
+        edit(project)
     assert project.run() == 0
     return project
 
@@ -198,6 +198,16 @@ def test_withheld_rows_keep_their_place_and_lose_every_figure(defective):
 def test_strict_gate_turns_withhold_into_block(defective, capsys):
     assert defective.run(LOS_GATE="strict") == 2
     assert "closed" in capsys.readouterr().out
+
+
+def test_circle_of_objectives_closes_the_gate(golden, capsys):
+    golden.edit(
+        "company/okrs/2026-Q1/group.yml",
+        "    sponsor: chief\n    state",
+        "    sponsor: chief\n    supports: o_product\n    state",
+    )
+    assert golden.run() == 2
+    assert "MAP-05" in capsys.readouterr().out
 
 
 def test_misspelt_field_stops_the_run_and_keeps_the_last_good_definitions(golden, capsys):

@@ -76,6 +76,17 @@ def stale_feed(project):
     path.write_text("".join(lines[: 1 + 2 * 36]))  # to 5 February
 
 
+def steward_who_accepted_late(project):
+    line = "{role: data_steward, person: data_steward, from: 2021-01-01, acknowledged_on: 2025-12-01}"
+    project.edit(OPERATIONS, line, line.replace("2025-12-01", "2026-01-10"), count=2)
+
+
+def eleven_days_without_owner(project):
+    line = "      - {role: accountable_owner, person: head_product, from: 2021-01-01, acknowledged_on: 2025-12-01}\n"
+    before = line.replace("from: 2021-01-01", "from: 2021-01-01, to: 2026-01-20")
+    project.edit(PRODUCT, line, before + line.replace("2021-01-01", "2026-02-01"), count=3)
+
+
 WITHHELD = [
     Defect("a KR without KPI", key_result_without_kpi, "MAP-01", "kr_orders"),
     Defect("a KPI without owner", kpi_without_owner, "OWN-02", "orders"),
@@ -84,6 +95,8 @@ WITHHELD = [
     Defect("weights of 0.9", weights_of_nine_tenths, "MAP-04", "kr_portal"),
     Defect("a dangling KPI id", dangling_kpi_id, "MAP-03", "kr_quality"),
     Defect("a stale feed", stale_feed, "DAT-03", "latency"),
+    Defect("a steward who accepted late", steward_who_accepted_late, "OWN-03", "latency"),
+    Defect("eleven days without an owner", eleven_days_without_owner, "OWN-04", "portal_share_large"),
 ]
 """Defects that the build must survive: the release happens, without the subject's figures."""
 
@@ -114,8 +127,35 @@ def target_eased_by_its_own_champion(project):
     )
 
 
+def steward_who_is_measured(project):
+    people = "        champion: head_operations\n        reviewer: chief\n"
+    project.edit(OKRS, people, people.replace("head_operations", "data_steward"))
+
+
+def levers_held_elsewhere(project):
+    project.edit(
+        OPERATIONS,
+        "{name: staffing, controlled_by_unit: operations, share: 1}",
+        "{name: staffing, controlled_by_unit: product, share: 1}",
+    )
+
+
+def kpi_that_serves_nothing(project):
+    path = project.root / PRODUCT
+    path.write_text(
+        path.read_text(encoding="utf-8")
+        + "  - {id: idle, name: Idle, unit: share, org_unit: product, direction: increase, grain: day, "
+        "aggregation: mean, owners: [{role: accountable_owner, person: head_product, from: 2021-01-01}]}\n",
+        encoding="utf-8",
+    )
+
+
 WARNED = [
     Defect("a limit loosened without a request", limit_loosened_without_a_request, "CHG-01", "kr_quality"),
     Defect("a target eased by its own champion", target_eased_by_its_own_champion, "CHG-02", "kr_orders"),
+    Defect("a steward who is measured by the KPI", steward_who_is_measured, "OWN-06", "latency"),
+    Defect("levers held elsewhere", levers_held_elsewhere, "OWN-07", "latency"),
+    Defect("a KPI that serves nothing", kpi_that_serves_nothing, "POL-01", "idle"),
+    Defect("a KPI on which nothing is decided", kpi_that_serves_nothing, "POL-02", "idle"),
 ]
 """Defects that are published with a warning."""

@@ -68,6 +68,8 @@ def kpi(id_: str, *owners: dict[str, Any], **columns: Any) -> Record:
         "grain": "day",
         "aggregation": "mean",
         "lifecycle": "active",
+        "decision_threshold": "worse than last week",
+        "decision": "look into it",
         **columns,
     }
     return record("kpis", id_, kpi_owners=[{"role": "accountable_owner", **owner} for owner in owners], **columns)

@@ -95,8 +95,12 @@ class SmallCompany:
             "lifecycle": "active",
             "agreed_offset_days": 1,
             "is_shared": False,
+            "decision_threshold": "above 30",
+            "decision": "call for help",
+            "decision_forum": "daily stand-up",
         }
         self.add("marts.dim_kpi", **facts | _version("kpis/ops.yml") | values)
+        self.add("marts.fct_kpi_line_of_sight", kpi_id=kpi_id, path_count=1, has_line_of_sight=True)
         self.define("kpis", kpi_id=kpi_id)
         if owner:
             self.add_owner("kpi", kpi_id, "accountable_owner", owner)

@@ -199,3 +199,55 @@ def test_map_04_names_a_key_result_whose_kpis_disagree(company, audit):
     )
 
     assert failing(audit()) == {"MAP-04": {"kr_latency"}}
+
+
+def drive(company, *edges):
+    for driver, kpi in edges:
+        company.add(
+            "marts.bridge_kpi_driver",
+            kpi_driver_key=f"{kpi}|{driver}",
+            kpi_id=kpi,
+            driver_kpi_id=driver,
+            is_current=True,
+        )
+
+
+def test_map_05_names_a_circle_of_drivers_with_its_path(company, audit):
+    drive(company, ("latency", "errors"), ("errors", "backlog"), ("backlog", "latency"), ("backlog", "errors"))
+
+    report = audit()
+
+    assert failing(report) == {"MAP-05": {"backlog"}}
+    assert report.failures[0].severity == "block"
+    assert report.failures[0].detail == "a circle: backlog -> errors -> backlog"
+
+
+def test_map_05_names_objectives_that_support_each_other_and_a_unit_below_itself(company, audit):
+    company.run("update marts.dim_objective set supports_id = 'faster' where objective_id = 'faster'")
+    company.run("update marts.dim_org_unit set parent_org_unit_id = 'ops' where org_unit_id = 'group'")
+
+    report = audit()
+
+    assert failing(report) == {"MAP-05": {"faster", "group"}}
+    assert {finding.detail for finding in report.failures} == {
+        "a circle: faster -> faster",
+        "a circle: group -> ops -> group",
+    }
+
+
+def test_map_05_names_a_circle_that_is_too_long_to_tell(company, audit):
+    drive(company, *[(f"k{i:02}", f"k{(i + 1) % 50:02}") for i in range(50)])
+
+    report = audit()
+
+    assert failing(report) == {"MAP-05": {"k00"}}
+    assert report.failures[0].detail == "a circle of more than 40 members, k00"
+
+
+def test_map_05_passes_two_ways_to_one_kpi_and_a_driver_of_an_older_version(company, audit):
+    drive(company, ("latency", "errors"), ("errors", "backlog"), ("latency", "backlog"))
+    company.add(
+        "marts.bridge_kpi_driver", kpi_driver_key="old", kpi_id="latency", driver_kpi_id="backlog", is_current=False
+    )
+
+    assert failing(audit()) == {}

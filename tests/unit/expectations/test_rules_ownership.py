@@ -176,7 +176,8 @@ def share(company, **steward):
         is_current=True,
     )
     company.define("objectives", objective_id="calmer")
-    company.add_key_result("kr_calm", {"impacts": "latency"}, objective_id="calmer", champion_id="gina")
+    work = {"type": "milestone", "direction": "milestone", "unit": None}
+    company.add_key_result("kr_calm", {"impacts": "latency"}, objective_id="calmer", champion_id="gina", **work)
     if steward.pop("person", "fred"):
         company.add_owner("kpi", "latency", "data_steward", "fred", **{"acknowledged_on": date(2025, 12, 31)} | steward)
 

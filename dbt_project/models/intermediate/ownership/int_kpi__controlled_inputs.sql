@@ -1,5 +1,6 @@
 {#-
-  Share of a KPI's inputs that are controlled inside a unit or below it, and the levers that are not. Inputs without a
+  Share of a KPI's inputs that its owner controls: in person, in the owner's unit, in one that the owner heads, or below
+  these; and the levers that others hold. Inputs without a
   share count 1/n each; shares are taken of their sum, so that it need not be 1. One row per version of a KPI and person
   who is its accountable owner while it holds.
 -#}
@@ -25,6 +26,29 @@ owners as (
     where owners.subject_type = 'kpi' and owners.role = 'accountable_owner'
 ),
 
+bases as (
+    select
+        person_id,
+        org_unit_id
+    from owners
+    where org_unit_id is not null
+    union
+    select
+        units.head_person_id as person_id,
+        units.org_unit_id
+    from {{ ref("int_org_unit__versions") }} as units
+    inner join {{ ref("int_run__context") }} as run on units.valid_from <= run.as_of and units.valid_to > run.as_of
+    where units.head_person_id is not null
+),
+
+reached as (
+    select distinct
+        bases.person_id,
+        ancestors.org_unit_id
+    from bases
+    inner join {{ ref("int_org_unit__ancestors") }} as ancestors on bases.org_unit_id = ancestors.ancestor_id
+),
+
 inputs as (
     select
         inputs.record_key,
@@ -47,11 +71,11 @@ judged as (
         inputs.controlled_by,
         inputs.weight,
         coalesce(inputs.controlled_by_person_id = owners.person_id, false)
-        or ancestors.ancestor_id is not null as is_controlled
+        or reached.org_unit_id is not null as is_controlled
     from owners
     left join inputs on owners.record_key = inputs.record_key
-    left join {{ ref("int_org_unit__ancestors") }} as ancestors
-        on inputs.controlled_by_unit_id = ancestors.org_unit_id and owners.org_unit_id = ancestors.ancestor_id
+    left join reached
+        on owners.person_id = reached.person_id and inputs.controlled_by_unit_id = reached.org_unit_id
 ),
 
 totals as (

@@ -59,6 +59,7 @@ select
     kpis.cost_currency,
     kpis.cost_volume_kpi_id,
     kpis.lifecycle,
+    sights.line_of_sight,
     kpis.valid_min,
     kpis.valid_max,
     kpis.target,
@@ -79,6 +80,7 @@ select
 from {{ ref("int_kpi__versions") }} as kpis
 cross join {{ ref("int_run__context") }} as run
 left join shared on kpis.kpi_id = shared.kpi_id
+left join {{ ref("fct_kpi_line_of_sight") }} as sights on kpis.kpi_key = sights.kpi_key
 union all
 select
     '(unknown)' as kpi_key,
