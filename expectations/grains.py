@@ -35,6 +35,8 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.bridge_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "valid_from")),
         Grain("marts.bridge_key_result_kpi", ("key_result_id", "kpi_id", "link_type"), where="is_current"),
         Grain("marts.fct_kpi_observation", ("kpi_id", "period_start_on", "vintage_at")),
+        Grain("marts.fct_kpi_control_chart", ("kpi_id", "period_start_on")),
+        Grain("marts.fct_kpi_control_chart", ("kpi_id",), where="is_latest"),
         Grain("marts.fct_restatement", ("kpi_id", "period_start_on", "vintage_at")),
         Grain("marts.fct_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "as_of")),
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
@@ -43,6 +45,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
         Grain("reports.rpt_key_result_kpi", ("key_result_id", "kpi_id", "link_type")),
+        Grain("reports.rpt_kpi_control_chart", ("kpi_id", "period_start_on")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
     ),
 }

@@ -17,7 +17,7 @@ FIGURES = (
     "measured_value", "progress_raw", "progress", "expected_progress", "attainment_vs_locked", "attainment_vs_current",
     "data_age_days",
 )  # fmt: skip
-PUBLISHED = ("rpt_okr_scorecard", "rpt_key_result_kpi", "rpt_integrity_failures")
+PUBLISHED = ("rpt_okr_scorecard", "rpt_key_result_kpi", "rpt_kpi_control_chart", "rpt_integrity_failures")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_manifest_accounts_for_every_row(clean):
     assert sum(entry["rows_read"] for entry in feeds) == 46 * 2 + 46 * 3
     assert all(entry["rows_read"] == entry["rows_accepted"] + entry["rows_quarantined"] for entry in feeds)
     assert {name: table["rows"] for name, table in manifest["tables"].items()} == {
-        "rpt_okr_scorecard": 5, "rpt_key_result_kpi": 8, "rpt_integrity_failures": 0,
+        "rpt_okr_scorecard": 5, "rpt_key_result_kpi": 8, "rpt_kpi_control_chart": 230, "rpt_integrity_failures": 0,
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from orchestration.publication.release import STEPS, list_releases, publish_rele
 from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
-TABLES = {"rpt_integrity_failures", "rpt_key_result_kpi", "rpt_okr_scorecard"}
+TABLES = {"rpt_integrity_failures", "rpt_key_result_kpi", "rpt_kpi_control_chart", "rpt_okr_scorecard"}
 
 
 def digest_of(folder):
@@ -119,6 +119,7 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     assert {name: facts["rows"] for name, facts in manifest["tables"].items()} == {
         "rpt_integrity_failures": 11,
         "rpt_key_result_kpi": 12,
+        "rpt_kpi_control_chart": 0,
         "rpt_okr_scorecard": 12,
     }
     for name, facts in manifest["tables"].items():
