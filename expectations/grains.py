@@ -38,6 +38,8 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.bridge_kpi_driver", ("kpi_id", "driver_kpi_id"), where="is_current"),
         Grain("marts.fct_kpi_line_of_sight", ("kpi_id",)),
         Grain("marts.fct_kpi_observation", ("kpi_id", "period_start_on", "vintage_at")),
+        Grain("marts.fct_kpi_control_chart", ("kpi_id", "period_start_on")),
+        Grain("marts.fct_kpi_control_chart", ("kpi_id",), where="is_latest"),
         Grain("marts.fct_restatement", ("kpi_id", "period_start_on", "vintage_at")),
         Grain("marts.fct_key_result_kpi", ("key_result_id", "kpi_id", "link_type", "as_of")),
         Grain("marts.fct_key_result_daily", ("key_result_id", "as_of")),
@@ -55,6 +57,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain(
             "reports.rpt_goalpost_ledger", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")
         ),
+        Grain("reports.rpt_kpi_control_chart", ("kpi_id", "period_start_on")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
     ),
 }

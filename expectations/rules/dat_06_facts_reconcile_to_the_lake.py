@@ -185,6 +185,18 @@ SCORECARD_FIGURES = (
     "data_age_days",
 )
 SCORECARD_DEFINITIONS = ("baseline", "target", "lower_limit", "upper_limit")
+CHART_FIGURES = (
+    "special_cause",
+    "variation",
+    "assurance",
+    "value",
+    "moving_range",
+    "centre",
+    "average_moving_range",
+    "lower_process_limit",
+    "upper_process_limit",
+)
+CHART_DEFINITIONS = ("target", "lower_limit", "upper_limit")
 LINK_FIGURES = ("kpi_value", *SCORECARD_FIGURES, "baseline", "target", "contribution")
 
 
@@ -242,6 +254,33 @@ links as (
     left join withheld_kpis as kpi on kpi.kpi_id = line.kpi_id
     left join withheld_for_themselves as own on own.key_result_id = line.key_result_id
 ),
+charts as (
+    select
+        coalesce(line.kpi_id, fact.kpi_id) as kpi_id,
+        case
+            when line.kpi_id is null then 'the charts lack its newest point'
+            when fact.kpi_id is null then 'the charts show a point that the mart does not have'
+            when kpi.kpi_id is not null and not line.is_withheld then 'a rule withholds it and the charts show it'
+            when line.is_withheld and {_any_figure("line", CHART_FIGURES + CHART_DEFINITIONS)}
+                then 'the charts withhold it and show a figure'
+            when line.is_withheld <> (line.withheld_reason is not null)
+                then 'the charts withhold it and do not say why'
+            when not line.is_withheld and not ({_figures_are("line", "fact", CHART_FIGURES)})
+                then 'its figures in the charts are not the mart''s'
+        end as detail
+    from reports.rpt_kpi_control_chart as line
+    full outer join marts.fct_kpi_control_chart as fact
+        on fact.kpi_control_chart_key = line.kpi_control_chart_key
+    left join withheld_kpis as kpi on kpi.kpi_id = line.kpi_id
+    -- Old points are not published.
+    where line.kpi_id is not null or fact.is_latest
+),
+chart_findings as (
+    select kpi_id, detail || ' (' || count(*) || ' points)' as detail
+    from charts
+    where detail is not null
+    group by kpi_id, detail
+),
 listed as (
     select
         coalesce(result.subject_type, failure.subject_type) as subject_type,
@@ -267,6 +306,8 @@ select 'key_result' as subject_type, key_result_id as subject_id, detail,
 from scorecard where detail is not null
 union all
 select 'key_result', key_result_id, detail, null, null, null from links where detail is not null
+union all
+select 'kpi', kpi_id, detail, null, null, null from chart_findings
 union all
 select subject_type, subject_id, detail, null, null, null from listed
 """

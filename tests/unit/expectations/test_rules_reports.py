@@ -167,6 +167,76 @@ def test_dat_06_withholds_through_the_kpi_only_what_it_measures(company, audit):
     assert failing(audit("reports")) == {}
 
 
+@pytest.fixture
+def charted(company):
+    """Chart two points of a KPI, of which only the newest is published."""
+    company.run(
+        """
+        insert into marts.fct_kpi_control_chart (
+            kpi_control_chart_key, kpi_id, variation, value, centre, is_latest, period_start_on
+        )
+        values
+            ('errors|old', 'errors', 'common_cause', 20.0, 20.5, false, date '2020-01-01'),
+            ('errors|new', 'errors', 'common_cause', 21.0, 20.5, true, date '2026-02-14');
+        insert into reports.rpt_kpi_control_chart (
+            kpi_control_chart_key, kpi_id, variation, value, centre, is_latest, period_start_on, is_withheld
+        )
+        select kpi_control_chart_key, kpi_id, variation, value, centre, is_latest, period_start_on, false
+        from marts.fct_kpi_control_chart where is_latest
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("tampering", "detail"),
+    [
+        (
+            "update reports.rpt_kpi_control_chart set value = 1",
+            "its figures in the charts are not the mart's (1 points)",
+        ),
+        (
+            "update reports.rpt_kpi_control_chart set variation = 'improvement'",
+            "its figures in the charts are not the mart's (1 points)",
+        ),
+        ("delete from reports.rpt_kpi_control_chart", "the charts lack its newest point (1 points)"),
+        (
+            "insert into reports.rpt_kpi_control_chart (kpi_control_chart_key, kpi_id, period_start_on, is_withheld) "
+            "values ('x', 'errors', date '2026-02-15', false)",
+            "the charts show a point that the mart does not have (1 points)",
+        ),
+        (
+            "update reports.rpt_kpi_control_chart set is_withheld = true, withheld_reason = 'because'",
+            "the charts withhold it and show a figure (1 points)",
+        ),
+        (
+            "update reports.rpt_kpi_control_chart set is_withheld = true, variation = null, value = null, "
+            "centre = null",
+            "the charts withhold it and do not say why (1 points)",
+        ),
+    ],
+)
+def test_dat_06_names_a_chart_that_is_not_the_marts(company, reported, charted, tampering, detail):
+    company.run(tampering)
+
+    report = reported()
+
+    assert failing(report) == {"DAT-06": {"errors"}}
+    assert [failure.detail for failure in report.failures] == [detail]
+
+
+def test_dat_06_names_a_chart_that_is_shown_though_a_rule_withholds_its_kpi(company, audit, charted):
+    company.run("delete from marts.dim_ownership where subject_id = 'errors' and role = 'accountable_owner'")
+    audit("marts")
+
+    details = [failure.detail for failure in audit("reports").failures if failure.subject_id == "errors"]
+
+    assert "a rule withholds it and the charts show it (1 points)" in details[0]
+
+
+def test_dat_06_passes_charts_that_are_the_marts(company, reported, charted):
+    assert failing(reported()) == {}
+
+
 def test_the_reports_are_not_evaluated_without_an_audit_of_the_marts(audit):
     report = audit("reports")
 

@@ -20,7 +20,17 @@ from orchestration.publication.release import STEPS, list_releases, publish_rele
 from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
-TABLES = {"rpt_goalpost_ledger", "rpt_integrity_failures", "rpt_key_result_kpi", "rpt_okr_scorecard"}
+TABLES = {
+    "rpt_goalpost_ledger",
+    "rpt_integrity_failures",
+    "rpt_key_result_kpi",
+    "rpt_kpi_control_chart",
+    "rpt_objective_scorecard",
+    "rpt_okr_scorecard",
+    "rpt_owner_calibration",
+    "rpt_status_rule_comparison",
+    "rpt_watermelon",
+}
 
 
 def digest_of(folder):
@@ -116,8 +126,8 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     assert outcomes["RPT-02", "reports"] == "passed"
     assert outcomes["POL-03", "marts"] == "excluded"
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
-    assert {name: facts["rows"] for name, facts in manifest["tables"].items()} == {
-        "rpt_goalpost_ledger": 0,
+    assert set(manifest["tables"]) == TABLES
+    assert {name: facts["rows"] for name, facts in manifest["tables"].items() if facts["rows"]} == {
         "rpt_integrity_failures": 11,
         "rpt_key_result_kpi": 12,
         "rpt_okr_scorecard": 12,
