@@ -30,6 +30,14 @@
     end
 {%- endmacro %}
 
+{#-
+  Attainment that the goal won by moving after its lock (design 7, goalposts): measured by the current definition, less
+  by the locked one; null when either is.
+-#}
+{% macro attainment_drift(vs_current, vs_locked) -%}
+    {{ vs_current }} - {{ vs_locked }}
+{%- endmacro %}
+
 {#- What the definition lacks for progress to exist at all; null when it is complete. -#}
 {% macro definition_null_reason(direction, baseline, target, lower_limit, upper_limit) -%}
     case

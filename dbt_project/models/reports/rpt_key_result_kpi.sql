@@ -42,7 +42,7 @@ select
     coalesce(kpi_units.org_unit_name, links.kpi_org_unit_id) as kpi_org_unit_name,
     links.unit,
     case when withheld.withheld_reason is null then links.status else 'withheld' end as status,
-    {% for text in ["status_rule_id", "null_reason"] -%}
+    {% for text in ["status_rule_id", "null_reason", "forecast_null_reason"] -%}
     case when withheld.withheld_reason is null then links.{{ text }} end as {{ text }},
     {% endfor -%}
     withheld.withheld_reason,
@@ -50,7 +50,8 @@ select
     observations.source_file as kpi_source_file,
     {% for figure in [
         "kpi_value", "measured_value", "baseline", "target", "weight_share", "contribution", "progress_raw", "progress",
-        "expected_progress", "attainment_vs_locked", "attainment_vs_current", "data_age_days", "status_rule_version",
+        "expected_progress", "attainment_vs_locked", "attainment_vs_current", "attainment_drift", "forecast_value",
+        "forecast_low", "forecast_high", "probability_of_target", "data_age_days", "status_rule_version",
     ] -%}
     case when withheld.withheld_reason is null then links.{{ figure }} end as {{ figure }},
     {% endfor -%}

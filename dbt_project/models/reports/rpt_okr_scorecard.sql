@@ -54,7 +54,11 @@ select
     main_kpis.kpi_owner_id as main_kpi_owner_id,
     coalesce(kpi_owners.person_name, main_kpis.kpi_owner_id) as main_kpi_owner_name,
     case when withheld.withheld_reason is null then daily.status else 'withheld' end as status,
-    {% for text in ["status_rule_id", "null_reason"] -%}
+    -- What people report is theirs: it stays when figures are withheld.
+    daily.reported_status,
+    daily.reported_by_id,
+    coalesce(reporters.person_name, daily.reported_by_id) as reported_by_name,
+    {% for text in ["status_rule_id", "null_reason", "forecast_null_reason"] -%}
     case when withheld.withheld_reason is null then daily.{{ text }} end as {{ text }},
     {% endfor -%}
     withheld.withheld_reason,
@@ -63,14 +67,16 @@ select
     {% endfor -%}
     {% for figure in [
         "measured_value", "progress_raw", "progress", "expected_progress", "attainment_vs_locked",
-        "attainment_vs_current", "kpi_count", "data_age_days", "status_rule_version",
+        "attainment_vs_current", "attainment_drift", "forecast_value", "forecast_progress", "probability_of_target",
+        "divergence", "kpi_count", "data_age_days", "status_rule_version",
     ] -%}
     case when withheld.withheld_reason is null then daily.{{ figure }} end as {{ figure }},
     {% endfor -%}
     withheld.withheld_reason is not null as is_withheld,
     daily.is_latest,
     key_results.starts_on,
-    key_results.due_on
+    key_results.due_on,
+    daily.reported_on
 from {{ ref("fct_key_result_daily") }} as daily
 inner join withheld on daily.key_result_id = withheld.key_result_id
 inner join {{ ref("dim_key_result") }} as key_results on daily.key_result_key = key_results.key_result_key
@@ -86,6 +92,8 @@ left join {{ ref("dim_org_unit") }} as units on daily.org_unit_id = units.org_un
 left join {{ ref("dim_person") }} as champions on daily.champion_id = champions.person_id and champions.is_current
 left join {{ ref("dim_person") }} as reviewers
     on key_results.reviewer_id = reviewers.person_id and reviewers.is_current
+left join {{ ref("dim_person") }} as reporters
+    on daily.reported_by_id = reporters.person_id and reporters.is_current
 left join {{ ref("dim_person") }} as kpi_owners
     on main_kpis.kpi_owner_id = kpi_owners.person_id and kpi_owners.is_current
 where daily.is_latest

@@ -3,8 +3,7 @@ with scorecard as (
     select
         scorecard.*,
         daily.status_rule_id as chosen_rule_id,
-        daily.status_rule_version as chosen_rule_version,
-        cast(null as double) as probability_of_target
+        daily.status_rule_version as chosen_rule_version
     from {{ ref("rpt_okr_scorecard") }} as scorecard
     inner join {{ ref("fct_key_result_daily") }} as daily
         on scorecard.key_result_id = daily.key_result_id and daily.is_latest

@@ -12,6 +12,9 @@ from orchestration.publication.tables import Bar, Cell, Column, Row, Table
 from orchestration.publication.text import figure, moment, percent
 from orchestration.publication.tones import STATUS_ORDER
 
+_LEAST_DRIFT = 0.005
+"""Difference of the two attainments from which both are shown: half a percent, which is what rounding hides."""
+
 
 def scorecard_page(review: Review, facts: SiteFacts) -> Page:
     """Return the scorecard."""
@@ -92,15 +95,27 @@ def _measures(review: Review) -> Table:
 
 
 def _status(row: Row) -> Cell:
-    return badge(row["status"], note=row["withheld_reason"] or words(row["null_reason"]))
+    notes = [row["withheld_reason"] or words(row["null_reason"])]
+    if row["divergence"]:
+        notes.append(f"reported {words(row['reported_status'])} by {row['reported_by_name']}")
+    return badge(row["status"], note="; ".join(filter(None, notes)))
 
 
 def _progress(row: Row) -> Cell:
     progress, expected = row["progress"], row["expected_progress"]
     if progress is None:
         return Cell(sort="")
-    note = f"{percent(expected)} expected" if expected is not None else ""
-    return Cell(percent(progress), note, sort=round(progress, 6), bar=Bar(progress, expected))
+    notes = [f"{percent(expected)} expected"] if expected is not None else []
+    if row["probability_of_target"] is not None and row["as_of"] < row["due_on"]:
+        notes.append(f"{percent(row['probability_of_target'])} likely to reach the target")
+    if abs(row["attainment_drift"] or 0) >= _LEAST_DRIFT:
+        notes.append(f"{_attained(row['attainment_vs_locked'])} of the locked goal")
+    return Cell(_attained(progress), "; ".join(notes), sort=round(progress, 6), bar=Bar(progress, expected))
+
+
+def _attained(share: float) -> str:
+    """Write an attainment; what is just short of the goal does not read as 100 %."""
+    return percent(min(share, 0.99) if share < 1 else share)
 
 
 def _measured(row: Row) -> Cell:

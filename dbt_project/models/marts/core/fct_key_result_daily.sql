@@ -15,6 +15,15 @@ with links as (
         end as attainment_vs_locked,
         case when count(*) = 1 then max(measured_value) end as measured_value,
         count(*) as measures_count,
+        -- Of several links the forecast is that of their weighted sum, as if what moves them were independent.
+        case
+            when count(forecast_value) = count(*) then sum(weight_share * (forecast_value - baseline) / (target - baseline))
+        end as forecast_progress,
+        sum(
+            power(weight_share * (forecast_high - forecast_low) / (2 * {{ interval_factor() }} * (target - baseline)), 2)
+        ) as forecast_variance,
+        case when count(*) = 1 then max(forecast_value) end as forecast_value,
+        max(forecast_null_reason) as forecast_null_reason,
         max(data_age_days) as data_age_days,
         max(case when is_weight_assumed then 1 else 0 end) as is_weight_assumed,
         case
@@ -92,6 +101,26 @@ rolled_up as (
             when intervals.direction <> 'milestone' and links.measures_count is null then 'no_kpi'
             when intervals.direction <> 'milestone' then links.null_reason
         end as progress_null_reason,
+        links.forecast_progress,
+        links.forecast_value,
+        case
+            when links.forecast_progress is null then null
+            when links.forecast_variance > 0
+                then {{ normal_cdf("((links.forecast_progress - 1) / sqrt(links.forecast_variance))") }}
+            when round(links.forecast_progress, 9) >= 1 then cast(1 as double)
+            else cast(0 as double)
+        end as probability_of_target,
+        case
+            when intervals.direction = 'milestone' then 'not_forecast'
+            when links.measures_count is null then 'no_kpi'
+            else links.forecast_null_reason
+        end as forecast_null_reason,
+        reported.reported_status,
+        reported.reported_by_id,
+        reported.confidence as reported_confidence,
+        reported.reported_progress,
+        reported.check_in_age_days,
+        reported.reported_on,
         days.expected_progress,
         links.data_age_days,
         coalesce(links.is_weight_assumed, 0) = 1
@@ -103,6 +132,18 @@ rolled_up as (
     left join links on days.key_result_id = links.key_result_id and days.day = links.as_of
     left join main_links on days.key_result_interval_key = main_links.key_result_interval_key
     left join milestones on days.key_result_id = milestones.key_result_id and days.day = milestones.day
+    left join {{ ref("int_key_result__reported") }} as reported
+        on days.key_result_id = reported.key_result_id and days.day = reported.day
+),
+
+assessed as (
+    select
+        *,
+        {{ status(
+            "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
+            "at_risk_limit", "probability_of_target"
+        ) }} as status
+    from rolled_up
 )
 
 select
@@ -116,24 +157,33 @@ select
     org_unit_id,
     main_kpi_id,
     main_kpi_link_type,
-    {{ status(
-        "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
-        "at_risk_limit", "cast(null as double)"
-    ) }} as status,
+    status,
+    reported_status,
+    reported_by_id,
     status_rule_id,
     {{ status_null_reason(
-        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "cast(null as double)"
+        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "probability_of_target"
     ) }} as null_reason,
+    forecast_null_reason,
     measured_value,
     progress_raw,
     {{ clamped("progress_raw") }} as progress,
     expected_progress,
     attainment_vs_locked,
     progress_raw as attainment_vs_current,
+    {{ attainment_drift("progress_raw", "attainment_vs_locked") }} as attainment_drift,
+    forecast_value,
+    forecast_progress,
+    probability_of_target,
+    {{ status_divergence("reported_status", "status") }} as divergence,
+    reported_progress,
+    reported_confidence,
+    check_in_age_days,
     cast(kpi_count as int) as kpi_count,
     cast(measures_count as int) as measures_count,
     data_age_days,
     status_rule_version,
     is_weight_assumed,
-    is_latest
-from rolled_up
+    is_latest,
+    reported_on
+from assessed

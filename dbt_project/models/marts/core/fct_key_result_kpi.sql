@@ -45,6 +45,11 @@ placed as (
         steps.periods_met_locked,
         days.expected_progress,
         days.is_latest,
+        forecasts.forecast_value,
+        forecasts.forecast_low,
+        forecasts.forecast_high,
+        forecasts.probability_of_target,
+        forecasts.forecast_null_reason,
         steps.period_start_on as kpi_period_start_on,
         steps.vintage_at as kpi_vintage_at,
         {{ days_between("steps.period_end_on", "steps.day") }} as data_age_days,
@@ -67,6 +72,11 @@ placed as (
         on links.key_result_interval_key = intervals.key_result_interval_key
     inner join {{ ref("int_key_result__days") }} as days
         on links.key_result_id = days.key_result_id and steps.day = days.day
+    left join {{ ref("int_key_result_kpi__forecasts") }} as forecasts
+        on
+            steps.key_result_kpi_interval_key = forecasts.key_result_kpi_interval_key
+            and steps.day >= forecasts.first_day
+            and steps.day < forecasts.end_day
 ),
 
 judged as (
@@ -108,7 +118,7 @@ assessed as (
                 then {{ guardrail_status("kpi_value", "guardrail_min", "guardrail_max") }}
             else {{ status(
                 "direction", "progress_raw", "expected_progress", "as_of >= due_on", "status_family", "on_track_limit",
-                "at_risk_limit", "cast(null as double)"
+                "at_risk_limit", "probability_of_target"
             ) }}
         end as status
     from measured
@@ -133,8 +143,12 @@ select
     status,
     case when link_type = 'measures' then status_rule_id end as status_rule_id,
     {{ status_null_reason(
-        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "cast(null as double)"
+        "progress_null_reason", "direction", "progress_raw", "as_of >= due_on", "status_family", "probability_of_target"
     ) }} as null_reason,
+    case
+        when link_type <> 'measures' then 'not_forecast'
+        else coalesce(progress_null_reason, forecast_null_reason)
+    end as forecast_null_reason,
     kpi_value,
     measured_value,
     case when link_type = 'measures' then baseline end as baseline,
@@ -146,6 +160,10 @@ select
     case when link_type = 'measures' then expected_progress end as expected_progress,
     attainment_vs_locked,
     progress_raw as attainment_vs_current,
+    {{ attainment_drift("progress_raw", "attainment_vs_locked") }} as attainment_drift,
+    {% for figure in ["forecast_value", "forecast_low", "forecast_high", "probability_of_target"] -%}
+    case when progress_null_reason is null then {{ figure }} end as {{ figure }},
+    {% endfor -%}
     data_age_days,
     cast(periods_due as int) as periods_due,
     case when periods_due is not null then cast(periods_met as int) end as periods_met,
