@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 OKRS = "company/okrs/2026-Q1/group.yml"
 OPERATIONS = "company/kpis/operations.yml"
 PRODUCT = "company/kpis/product.yml"
+CHECK_INS = "company/governance/check_ins.yml"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Defect:
         edit: Plants it in a project (see `GoldenProject` in conftest.py).
         rule: Id of the rule that must fail.
         subject: Id of the subject that it must name.
+        severity: Severity of the rule.
     """
 
     name: str
     edit: Callable[..., None]
     rule: str
     subject: str
+    severity: str = "withhold"
     others: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -86,3 +89,18 @@ WITHHELD = [
     Defect("a stale feed", stale_feed, "DAT-03", "latency"),
 ]
 """Defects that the build must survive: the release happens, without the subject's figures."""
+
+
+def green_over_red(project):
+    project.edit(CHECK_INS, "by: head_operations, status: at_risk", "by: head_operations, status: on_track")
+
+
+def feed_typed_by_hand(project):
+    project.edit("company/feeds.yml", "source_type: warehouse", "source_type: spreadsheet")
+
+
+WARNED = [
+    Defect("a green check-in over a computed red", green_over_red, "RPT-01", "kr_latency", "warn"),
+    Defect("a feed typed by hand", feed_typed_by_hand, "DAT-08", "portal_share", "warn"),
+]
+"""Defects that are published with a finding beside them."""

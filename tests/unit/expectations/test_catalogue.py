@@ -43,8 +43,8 @@ SEVERITIES = {
     "RPT-02": "block",
     "RPT-03": "block",
 }
-MARTS = {"OWN-01", "OWN-02", "OWN-05", "MAP-01", "MAP-03", "MAP-04", "DAT-01", "DAT-02", "DAT-03", "DAT-06"}
-REPORTS = {"DAT-02", "DAT-06", "RPT-02"}
+MARTS = {"OWN-01", "OWN-02", "OWN-05", "MAP-01", "MAP-03", "MAP-04", "DAT-01", "DAT-02", "DAT-03", "DAT-06", "DAT-08"}
+REPORTS = {"DAT-02", "DAT-06", "RPT-01", "RPT-02"}
 
 
 def make_rule(**changes) -> Rule:
