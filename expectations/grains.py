@@ -47,12 +47,17 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_goal_change", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")),
         Grain("marts.fct_ownership_gap", ("cycle_id", "subject_type", "subject_id", "role", "from_on")),
         Grain("marts.fct_planning_rigor", ("cycle_id", "org_unit_id")),
+        Grain("marts.fct_status_override", ("check_in_id",)),
+        Grain("marts.fct_kpi_provenance", ("kpi_id", "cycle_id")),
+        Grain("marts.fct_watermelon", ("org_unit_id", "as_of")),
         Grain("marts.fct_feed_load", ("load_id",)),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
         Grain("reports.rpt_key_result_kpi", ("key_result_id", "kpi_id", "link_type")),
         Grain("reports.rpt_objective_scorecard", ("objective_id",)),
+        Grain("reports.rpt_owner_calibration", ("champion_id",)),
+        Grain("reports.rpt_watermelon", ("org_unit_id", "cycle_id")),
         Grain("reports.rpt_status_rule_comparison", ("key_result_id", "status_rule_id", "status_rule_version")),
         Grain(
             "reports.rpt_goalpost_ledger", ("subject_type", "subject_id", "field", "kind", "changed_at", "effective_on")

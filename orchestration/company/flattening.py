@@ -133,6 +133,7 @@ def _company(company: CompanyProfile) -> dict[str, Any]:
         "fiscal_year_starts_month": company.fiscal_year_starts_month,
         "working_days": ",".join(company.working_days),
         "status_rule": company.status_rule,
+        "max_manual_share": company.max_manual_share,
     }
 
 
@@ -205,6 +206,7 @@ def _kpi(kpi: Kpi) -> dict[str, Any]:
         "cost_volume_kpi_id": cost.volume_kpi if cost else None,
         "lifecycle": kpi.lifecycle,
         "freshness_days": kpi.freshness_days,
+        "max_manual_share": kpi.max_manual_share,
     }
 
 

@@ -30,6 +30,7 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("fiscal_year_starts_month", WHOLE),
         ("working_days", TEXT),  # comma separated: mon,tue,...
         ("status_rule", TEXT),
+        ("max_manual_share", NUMBER),
     ],
     "units": [("unit_id", TEXT), ("name", TEXT), ("parent_unit_id", TEXT), ("head_person_id", TEXT)],
     "people": [
@@ -82,6 +83,7 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("cost_volume_kpi_id", TEXT),
         ("lifecycle", TEXT),  # proposed | active | shadow | retired
         ("freshness_days", NUMBER),  # agreed offset after the end of the period
+        ("max_manual_share", NUMBER),
     ],
     "objectives": [
         ("objective_id", TEXT),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 OKRS = "company/okrs/2026-Q1/group.yml"
 OPERATIONS = "company/kpis/operations.yml"
 PRODUCT = "company/kpis/product.yml"
+CHECK_INS = "company/governance/check_ins.yml"
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Defect:
         edit: Plants it in a project (see `GoldenProject` in conftest.py).
         rule: Id of the rule that must fail.
         subject: Id of the subject that it must name.
+        severity: Severity of the rule.
     """
 
     name: str
     edit: Callable[..., None]
     rule: str
     subject: str
+    severity: str = "withhold"
     others: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -150,12 +153,22 @@ def kpi_that_serves_nothing(project):
     )
 
 
+def green_over_red(project):
+    project.edit(CHECK_INS, "by: head_operations, status: at_risk", "by: head_operations, status: on_track")
+
+
+def feed_typed_by_hand(project):
+    project.edit("company/feeds.yml", "source_type: warehouse", "source_type: spreadsheet")
+
+
 WARNED = [
-    Defect("a limit loosened without a request", limit_loosened_without_a_request, "CHG-01", "kr_quality"),
-    Defect("a target eased by its own champion", target_eased_by_its_own_champion, "CHG-02", "kr_orders"),
-    Defect("a steward who is measured by the KPI", steward_who_is_measured, "OWN-06", "latency"),
-    Defect("levers held elsewhere", levers_held_elsewhere, "OWN-07", "latency"),
-    Defect("a KPI that serves nothing", kpi_that_serves_nothing, "POL-01", "idle"),
-    Defect("a KPI on which nothing is decided", kpi_that_serves_nothing, "POL-02", "idle"),
+    Defect("a limit loosened without a request", limit_loosened_without_a_request, "CHG-01", "kr_quality", "warn"),
+    Defect("a target eased by its own champion", target_eased_by_its_own_champion, "CHG-02", "kr_orders", "warn"),
+    Defect("a steward who is measured by the KPI", steward_who_is_measured, "OWN-06", "latency", "warn"),
+    Defect("levers held elsewhere", levers_held_elsewhere, "OWN-07", "latency", "warn"),
+    Defect("a KPI that serves nothing", kpi_that_serves_nothing, "POL-01", "idle", "warn"),
+    Defect("a KPI on which nothing is decided", kpi_that_serves_nothing, "POL-02", "idle", "warn"),
+    Defect("a green check-in over a computed red", green_over_red, "RPT-01", "kr_latency", "warn"),
+    Defect("a feed typed by hand", feed_typed_by_hand, "DAT-08", "portal_share", "warn"),
 ]
-"""Defects that are published with a warning."""
+"""Defects that are published with a finding beside them."""

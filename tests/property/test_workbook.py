@@ -55,6 +55,7 @@ SPECIAL = {
     "share": SHARES,
     "expected_progress": SHARES,
     "confidence": SHARES,
+    "max_manual_share": SHARES,
     "fiscal_year_starts_month": st.integers(1, 12),
     "lag": st.integers(0, 10_000),
 }

@@ -9,6 +9,7 @@ select
     fiscal_year_starts_month,
     working_days,
     status_rule,
+    max_manual_share,
     valid_from,
     valid_to,
     load_id,

@@ -41,6 +41,7 @@ select
     intervals.cost_currency,
     intervals.cost_volume_kpi_id,
     intervals.lifecycle,
+    intervals.max_manual_share,
     coalesce(intervals.freshness_days, feeds.agreed_offset_days) as agreed_offset_days,
     intervals.valid_from,
     intervals.valid_to,

@@ -9,6 +9,7 @@ select
     fiscal_year_starts_month,
     working_days,
     status_rule,
+    max_manual_share,
     load_id,
     loaded_at,
     source_file,

@@ -33,6 +33,7 @@ select
     cost_volume_kpi_id,
     lifecycle,
     freshness_days,
+    max_manual_share,
     load_id,
     loaded_at,
     source_file,

@@ -158,6 +158,11 @@ class Kpi(Versioned):
         description="Days after the end of a period by which its value must be there; the feed's when none.",
     )
 
+    max_manual_share: Share | None = Field(
+        default=None,
+        description="Share of its observations that may be manual or from spreadsheets; the company's when none.",
+    )
+
     @model_validator(mode="after")
     def _check(self) -> Kpi:
         in_order(self.lower_limit, self.upper_limit, "lower_limit", "upper_limit")

@@ -14,6 +14,7 @@ from orchestration.company.fields import (
     Id,
     Line,
     Many,
+    Share,
     Versioned,
     Zone,
     each_once,
@@ -46,6 +47,10 @@ class CompanyProfile(Versioned):
     holidays: Many[Holiday] = Field(default=[], description="Days on which the company does not work.")
     status_rule: Id = Field(
         default="pace_gap", description="Status rule of every key result that names none, from the status rules."
+    )
+    max_manual_share: Share | None = Field(
+        default=None,
+        description="Share of a KPI's observations that may be made by hand, where the KPI says none; 0.2 when none.",
     )
 
     @model_validator(mode="after")

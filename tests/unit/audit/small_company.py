@@ -391,9 +391,10 @@ class SmallCompany:
         self.run(
             """
             insert into reports.rpt_okr_scorecard (
-                as_of, key_result_id, key_result_title, objective_id, status, progress_raw, progress, is_withheld
+                as_of, key_result_id, key_result_title, objective_id, cycle_id, status, progress_raw, progress,
+                is_withheld
             )
-            select as_of, key_result_id, key_result_id, 'faster', status, progress_raw, progress, false
+            select as_of, key_result_id, key_result_id, 'faster', '2026-Q1', status, progress_raw, progress, false
             from marts.fct_key_result_daily;
             insert into reports.rpt_objective_scorecard (
                 as_of, objective_id, status, key_result_count, achieved_count, on_track_count, at_risk_count,

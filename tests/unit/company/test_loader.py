@@ -100,6 +100,7 @@ kpis:
     rebases: [{on: 2013-06-01, reason: r}]
     lifecycle: shadow
     freshness_days: 2
+    max_manual_share: 0.4
 """
 
 FULL_OKR = """\
@@ -148,7 +149,8 @@ def test_every_column_of_every_table_is_filled_from_some_field(company_dir):
     put(
         company_dir,
         ORGANIZATION,
-        "company: {id: a, name: A, time_zone: UTC, currency: USD, holidays: [{on: 2013-01-01, name: New Year}]}\n"
+        "company: {id: a, name: A, time_zone: UTC, currency: USD, holidays: [{on: 2013-01-01, name: New Year}], "
+        "max_manual_share: 0.3}\n"
         "units: [{id: g, name: G}, {id: u, name: U, parent: g, head: p}]\n"
         "people: [{id: p, name: P, email: p@example.com, unit: u, active_from: 2010-01-01, active_to: 2014-01-01}]\n",
     )

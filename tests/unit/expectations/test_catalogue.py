@@ -47,11 +47,11 @@ SEVERITIES = {
 MARTS = {
     *("OWN-01", "OWN-02", "OWN-03", "OWN-04", "OWN-05", "OWN-06", "OWN-07"),
     *("MAP-01", "MAP-02", "MAP-03", "MAP-04", "MAP-05"),
-    *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07"),
+    *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07", "DAT-08"),
     *("CHG-01", "CHG-02", "CHG-03"),
     *("POL-01", "POL-02"),
 }
-REPORTS = {"DAT-02", "DAT-06", "RPT-02"}
+REPORTS = {"DAT-02", "DAT-06", "RPT-01", "RPT-02"}
 
 
 def make_rule(**changes) -> Rule:

@@ -355,3 +355,39 @@ def test_rows_of_a_load_that_was_never_committed_do_not_exist(company, audit):
     (company.lake.root / "loads" / f"{load}.parquet").unlink()
 
     assert failing(audit()) == {}
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "state", "is_over"),
+    [
+        (0.21, 0.2, "active", True),
+        (0.2, 0.2, "active", False),
+        (0.1 + 0.2, 0.3, "active", False),
+        (1.0, 1.0, "active", False),
+        (0.01, 0.0, "closing", True),
+        (1.0, 0.2, "closed", False),
+    ],
+)
+def test_dat_08_names_a_kpi_that_is_made_by_hand_beyond_its_limit(company, audit, share, limit, state, is_over):
+    company.run(f"update marts.dim_cycle set state = '{state}'")
+    company.add(
+        "marts.fct_kpi_provenance",
+        kpi_cycle_key="errors|2026-Q1",
+        kpi_id="errors",
+        cycle_id="2026-Q1",
+        manual_share=share,
+        manual_share_limit=limit,
+        observation_count=100,
+    )
+
+    report = audit()
+
+    assert failing(report) == ({"DAT-08": {"errors"}} if is_over else {})
+    if is_over:
+        expected = f"of 100 observations in 2026-Q1 {100 * share:.1f} % are made by hand, {100 * limit:.1f} % are borne"
+        assert report.failures[0].detail == expected
+
+
+def test_dat_08_names_a_kpi_of_which_nobody_knows_the_share(company, audit):
+    company.add("marts.fct_kpi_provenance", kpi_id="errors", cycle_id="2026-Q1", observation_count=1)
+    assert failing(audit()) == {"DAT-08": {"errors"}}

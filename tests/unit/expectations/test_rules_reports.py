@@ -30,7 +30,7 @@ def test_every_rule_holds_in_the_reports_of_the_small_company(reported):
     assert {outcome.rule_id: outcome.outcome for outcome in report.outcomes} == {
         "DAT-02": "passed",
         "DAT-06": "passed",
-        "RPT-01": "excluded",
+        "RPT-01": "passed",
         "RPT-02": "passed",
         "RPT-03": "excluded",
     }
@@ -242,3 +242,59 @@ def test_the_reports_are_not_evaluated_without_an_audit_of_the_marts(audit):
 
     assert {outcome.outcome for outcome in report.outcomes} == {"not_evaluated", "excluded"}
     assert "never audited" in report.outcome("RPT-02").error_message
+
+
+def check_in(company, status, **values):
+    facts = {
+        "check_in_id": "said",
+        "key_result_id": "kr_errors",
+        "reported_status": status,
+        "reported_by_id": "carl",
+        "reported_on": "2026-02-14",
+        "is_latest": True,
+        "source_file": "governance/check_ins.yml",
+        "source_row": 2,
+    }
+    company.add("marts.fct_status_override", **facts | values)
+
+
+@pytest.mark.parametrize(
+    ("reported_status", "computed", "is_apart"),
+    [
+        ("on_track", "off_track", True),
+        ("achieved", "at_risk", True),
+        ("off_track", "on_track", True),
+        ("on_track", "at_risk", False),
+        ("at_risk", "off_track", False),
+        ("off_track", "at_risk", False),
+        ("on_track", "on_track", False),
+        ("on_track", "not_assessable", False),
+        ("on_track", "withheld", False),
+    ],
+)
+def test_rpt_01_names_a_key_result_two_levels_from_its_check_in(company, reported, reported_status, computed, is_apart):
+    check_in(company, reported_status)
+    company.run(f"update reports.rpt_okr_scorecard set status = '{computed}' where key_result_id = 'kr_errors'")
+
+    report = reported()
+
+    assert failing(report).get("RPT-01") == ({"kr_errors"} if is_apart else None)
+    if is_apart:
+        (finding,) = [entry for entry in report.failures if entry.rule_id == "RPT-01"]
+        assert finding.detail == (
+            f"reported as {reported_status} on 2026-02-14 by carl (check-in said), computed as {computed}"
+        )
+        assert (finding.severity, finding.owner_id, finding.source_row) == ("warn", "carl", 2)
+
+
+def test_rpt_01_passes_check_ins_that_are_overtaken_and_cycles_that_are_closed(company, reported):
+    check_in(company, "off_track", is_latest=False)
+    assert "RPT-01" not in failing(reported())
+    check_in(company, "off_track")
+    company.run("update marts.dim_cycle set state = 'closed'")
+    assert "RPT-01" not in failing(reported())
+
+
+def test_rpt_01_names_a_check_in_that_says_nothing_known(company, reported):
+    check_in(company, "splendid")
+    assert failing(reported())["RPT-01"] == {"kr_errors"}
