@@ -108,6 +108,23 @@ def dev(port: Annotated[int, typer.Option(help="Port of Dagster's UI on this mac
 
 
 @app.command()
+def compact() -> None:
+    """Put the many small files of the lake together; no answer changes. Run it when no pipeline runs."""
+    from orchestration.lake.compaction import compact as compact_lake
+    from orchestration.lake.store import Lake
+    from orchestration.tables import LAKE_TABLES
+
+    settings = load_settings()
+    lake = Lake(settings.lake_dir)
+    lake.ensure(LAKE_TABLES)
+    done = compact_lake(lake, memory_limit=settings.duckdb_memory_limit)
+    for one in done:
+        typer.echo(f"{one.folder}: {one.files_before:,} files are {one.files_after:,} now, {one.rows:,} rows")
+    if not done:
+        typer.echo("nothing to compact")
+
+
+@app.command()
 def releases() -> None:
     """List the releases on disk, newest first; the current one is marked."""
     from orchestration.publication.release import list_releases

@@ -7,7 +7,6 @@ period with it, and a row of which not even these can be told stops the file, si
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Mapping
 from typing import Final
@@ -24,8 +23,9 @@ from orchestration.ingestion.templates import filtered, placeholders
 from orchestration.ingestion.values import Parsed
 
 _FILTER: Final = "template_text"
-_BLANK: Final = "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace())
-"""What Python's strip() takes off: mappings make ids of the same columns, and those must be the same ids."""
+_BLANK: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
+"""What Python's strip() takes off: mappings make ids of the same columns, and those must be the same ids. The last
+blank of Unicode is U+3000."""
 _LACKS_A_ROW: Final = "another row that is added to this value cannot be read: the sum would lack it"
 
 

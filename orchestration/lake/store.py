@@ -2,7 +2,8 @@
 
 Layout: `<root>/<entity>/<subject>/<load_id>.parquet`, and `<root>/loads/<load_id>.parquet` for the ledger. A load's
 data files are put in place first and its ledger row last, by rename: the ledger row is the commit. Whatever has no
-ledger row does not exist for readers, who filter on `load_id in (select load_id from loads)`.
+ledger row does not exist for readers, who filter on `load_id in (select load_id from loads)`. `compaction` puts files
+of many loads together; those are named `compacted-...`, and their rows keep their load.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +29,12 @@ from orchestration.lake.columns import LOADS
 
 SCHEMA_FILE = "schema.parquet"
 """Spark passes over names that start with an underscore or a dot."""
+COMPACTED = "compacted-"
+"""Begins the name of a file that holds whole committed loads, of which it is not the first file."""
+ASIDE = ".aside"
+"""Folder of what compaction works on, and of what it has replaced."""
+_KEEP_ASIDE_SECONDS = 3600
+"""Longer than anybody takes to list a folder: while one is listed, its files must stay."""
 _STAGING = ".staging"
 _LOCK = ".lock"
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -137,14 +145,39 @@ class Lake:
             for left in list(staging.iterdir()):
                 shutil.rmtree(left, ignore_errors=True)
                 removed += 1
-        committed = {path.stem for path in (self.root / "loads").glob("*.parquet")}
+        committed = self.committed_loads()
         for path in self.root.rglob("*.parquet"):
-            if path.name == SCHEMA_FILE or path.parent.name == "loads" or path.parts[-2].startswith("."):
+            inside = path.relative_to(self.root).parts
+            if path.name == SCHEMA_FILE or inside[0] == "loads" or any(part.startswith(".") for part in inside[:-1]):
                 continue
-            if path.stem not in committed:
+            if path.stem not in committed and not path.name.startswith(COMPACTED):
                 path.unlink()
                 removed += 1
+        self.remove_aside()
         return removed
+
+    def committed_loads(self) -> set[str]:
+        """Return the loads of the ledger."""
+        names = {path.name for path in (self.root / "loads").glob("*.parquet")} - {SCHEMA_FILE}
+        alone = {name.removesuffix(".parquet") for name in names if not name.startswith(COMPACTED)}
+        return alone | self._compacted_loads()
+
+    def has_load(self, load_id: str) -> bool:
+        """Tell whether a load is in the ledger."""
+        return (self.root / "loads" / f"{load_id}.parquet").exists() or load_id in self._compacted_loads()
+
+    def _compacted_loads(self) -> set[str]:
+        loads: set[str] = set()
+        for path in (self.root / "loads").glob(f"{COMPACTED}*.parquet"):
+            loads.update(pq.read_table(path, columns=["load_id"])["load_id"].to_pylist())
+        return loads
+
+    def remove_aside(self) -> None:
+        """Remove what compaction left aside long enough ago. Call it only while holding `exclusive()`."""
+        aside = self.root / ASIDE
+        for left in list(aside.iterdir()) if aside.exists() else ():
+            if time.time() - left.stat().st_mtime > _KEEP_ASIDE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 class Load:
@@ -158,7 +191,7 @@ class Load:
         self._staged: dict[Path, Path] = {}
 
     def __enter__(self) -> Self:
-        if (self.lake.root / "loads" / f"{self.load_id}.parquet").exists():
+        if self.lake.has_load(self.load_id):
             raise LakeError(
                 "a load of this name is committed already", subject=self.load_id, remedy="start the load again"
             )
@@ -223,8 +256,13 @@ def _replace(source: Path, target: Path) -> None:
     finally:
         os.close(descriptor)
     source.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's entries to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

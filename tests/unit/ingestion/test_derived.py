@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+import unicodedata
 from datetime import timedelta
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import DefinitionErrors
+from orchestration.ingestion import derived
 from orchestration.ingestion.contracts import contract_hash
 from orchestration.ingestion.registry import KpiEntry, KpiRegistry
 from orchestration.ingestion.templates import filtered
@@ -46,8 +49,6 @@ def test_id_is_composed_of_columns(feed):
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12), min_size=1))
 def test_composed_id_is_the_one_that_a_mapping_makes(tmp_path_factory, texts):
     """A registry's mapping and its feed make two ids of one KPI, and no value ever arrives."""
-    import unicodedata
-
     feed = SmallFeed(tmp_path_factory.mktemp("same"))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -64,6 +65,11 @@ def test_composed_id_is_the_one_that_a_mapping_makes(tmp_path_factory, texts):
         wanted.append(unicodedata.normalize("NFC", "|".join(parts)) if clean else None)
     found = [row["kpi_id"] for row in feed.rows("quarantine")]
     assert sorted(found, key=str) == sorted(wanted, key=str)
+
+
+def test_every_blank_is_taken_off_as_mappings_do():
+    """An ideographic space at the end of a name makes another KPI."""
+    assert "".join(chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()) == derived._BLANK
 
 
 def test_missing_part_of_an_id_is_named(feed):
