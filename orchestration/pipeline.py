@@ -162,7 +162,10 @@ def _print_rules(console: Console, result: Any) -> bool | None:
     if passed or failed:
         parts = [f"[green]{passed} passed[/]"]
         words = {"block": "red", "withhold": "yellow", "warn": "cyan"}
-        parts += [f"[{words.get(name, 'red')}]{name}: {', '.join(rules)}[/]" for name, rules in by_severity.items()]
+        parts += [
+            f"[{words.get(name, 'red')}]{name}: {', '.join(rules)}[/]"
+            for name, rules in sorted(by_severity.items(), key=lambda part: [*words, part[0]].index(part[0]))
+        ]
         console.print(f"Rules:           {'; '.join(parts)}")
     if verdict is not None:
         console.print(f"Gate:            {'[green]open[/]' if verdict else '[red]closed[/]'}")

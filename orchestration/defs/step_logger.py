@@ -26,7 +26,11 @@ class _OnlyWhatMatters(logging.Filter):
         event = getattr(record, "dagster_meta", {}).get("dagster_event")
         if event is not None:
             return bool(event.is_step_success or event.is_step_failure)
-        return record.levelno >= logging.WARNING
+        # Of steps that are not reached Dagster says so for each of their inputs; the step that failed says it once.
+        is_consequence = str(getattr(record, "dagster_meta", {}).get("orig_message")).startswith(
+            "Dependencies for step"
+        )
+        return record.levelno >= logging.WARNING and not is_consequence
 
 
 @dg.logger({}, "One line for each finished step, and every warning.")

@@ -88,7 +88,7 @@ select
     '(unknown)' as kpi_name,
     {{ nulls(["string"] * 3) }},
     '(unknown)' as org_unit_id,
-    {{ nulls(["string"] * 16 + ["double"] * 9) }},
+    {{ nulls(["string"] * 17 + ["double"] * 9) }},
     false as is_shared,
     {{ for_ever() }},
     {{ nulls(["string", "string", "string", "bigint"]) }}
