@@ -1,13 +1,14 @@
+{{ config(materialized="view") }}
 {%- set so_far -%}
 over (
-            partition by counted.key_result_kpi_interval_key order by counted.period_start_on
+            partition by limited.key_result_kpi_interval_key order by limited.period_start_on
             rows between unbounded preceding and current row
         )
 {%- endset -%}
 
 -- What is known of a link changes only when a period ends, so that this grows with observations and not with days.
 with intervals as (
-    select * from {{ ref("int_key_result_kpi__intervals") }}
+    select * from {{ ref("int_key_result_kpi__due") }}
 ),
 
 observations as (
@@ -19,10 +20,15 @@ standing as (
     select
         intervals.key_result_kpi_interval_key,
         intervals.kpi_id,
-        intervals.grain,
         intervals.link_type,
         intervals.measured_as,
-        intervals.trailing_periods,
+        -- Figures that add up over the key result's time need all of it, whatever version the interval belongs to.
+        case
+            when intervals.measured_as = 'trailing_mean' then {{ add_days(
+                periods_before("intervals.grain", "observations.period_start_on", "intervals.trailing_periods"), 1
+            ) }}
+            when intervals.measured_as in ('sum_to_date', 'mean_to_date') then intervals.starts_on
+        end as adds_up_from,
         intervals.first_day,
         intervals.end_day,
         observations.kpi_observation_key,
@@ -39,12 +45,27 @@ standing as (
             and intervals.first_day < observations.next_period_end_on
 ),
 
--- Figures that add up over the key result's time need all of it, whatever version the interval belongs to.
-counted as (
+-- A sum in a stated order: one over a window depends, in the last digit, on what else the window is computed with.
+added_up as (
+    select
+        standing.key_result_kpi_interval_key,
+        standing.period_start_on,
+        {{ sum_in_order("observations.value", "observations.period_start_on") }} as sum_to_date,
+        count(*) as periods_to_date
+    from standing
+    inner join observations
+        on
+            standing.kpi_id = observations.kpi_id
+            and standing.adds_up_from <= observations.period_start_on
+            and standing.period_start_on >= observations.period_start_on
+    where standing.link_type = 'measures' and standing.adds_up_from is not null
+    group by standing.key_result_kpi_interval_key, standing.period_start_on
+),
+
+limited as (
     select
         intervals.key_result_kpi_interval_key,
         observations.period_start_on,
-        observations.value,
         {{ meets_limits(
             "intervals.direction", "observations.value", "intervals.lower_limit", "intervals.upper_limit",
             "intervals.target"
@@ -61,37 +82,16 @@ counted as (
             and intervals.starts_on <= observations.period_start_on
     where
         intervals.link_type = 'measures'
-        and (
-            intervals.measured_as in ('sum_to_date', 'mean_to_date')
-            or intervals.direction in ('stay_above', 'stay_below', 'stay_within')
-        )
+        and intervals.direction in ('stay_above', 'stay_below', 'stay_within')
 ),
 
-running as (
+counted as (
     select
-        counted.key_result_kpi_interval_key,
-        counted.period_start_on,
-        sum(counted.value) {{ so_far }} as sum_to_date,
-        count(*) {{ so_far }} as periods_to_date,
-        count(case when counted.is_met then 1 end) {{ so_far }} as periods_met,
-        count(case when counted.is_met_locked then 1 end) {{ so_far }} as periods_met_locked
-    from counted
-),
-
-trailing_means as (
-    select
-        standing.key_result_kpi_interval_key,
-        standing.period_start_on,
-        avg(observations.value) as trailing_mean
-    from standing
-    inner join observations
-        on
-            standing.kpi_id = observations.kpi_id
-            and standing.period_start_on >= observations.period_start_on
-            and {{ periods_before("standing.grain", "standing.period_start_on", "standing.trailing_periods") }}
-            < observations.period_start_on
-    where standing.link_type = 'measures' and standing.measured_as = 'trailing_mean'
-    group by standing.key_result_kpi_interval_key, standing.period_start_on
+        limited.key_result_kpi_interval_key,
+        limited.period_start_on,
+        count(case when limited.is_met then 1 end) {{ so_far }} as periods_met,
+        count(case when limited.is_met_locked then 1 end) {{ so_far }} as periods_met_locked
+    from limited
 ),
 
 with_data as (
@@ -101,27 +101,27 @@ with_data as (
         standing.value as kpi_value,
         case
             when standing.link_type <> 'measures' then null
-            when standing.measured_as = 'sum_to_date' then running.sum_to_date
-            when standing.measured_as = 'mean_to_date' then running.sum_to_date / running.periods_to_date
-            when standing.measured_as = 'trailing_mean' then trailing_means.trailing_mean
+            when standing.measured_as = 'sum_to_date' then added_up.sum_to_date
+            when standing.measured_as in ('mean_to_date', 'trailing_mean')
+                then added_up.sum_to_date / added_up.periods_to_date
             else standing.value
         end as measured_value,
-        coalesce(running.periods_met, 0) as periods_met,
-        coalesce(running.periods_met_locked, 0) as periods_met_locked,
+        coalesce(counted.periods_met, 0) as periods_met,
+        coalesce(counted.periods_met_locked, 0) as periods_met_locked,
         standing.period_start_on,
         standing.period_end_on,
         standing.vintage_at,
         greatest(standing.first_day, standing.period_end_on) as first_day,
         least(standing.end_day, standing.next_period_end_on) as end_day
     from standing
-    left join running
+    left join added_up
         on
-            standing.key_result_kpi_interval_key = running.key_result_kpi_interval_key
-            and standing.period_start_on = running.period_start_on
-    left join trailing_means
+            standing.key_result_kpi_interval_key = added_up.key_result_kpi_interval_key
+            and standing.period_start_on = added_up.period_start_on
+    left join counted
         on
-            standing.key_result_kpi_interval_key = trailing_means.key_result_kpi_interval_key
-            and standing.period_start_on = trailing_means.period_start_on
+            standing.key_result_kpi_interval_key = counted.key_result_kpi_interval_key
+            and standing.period_start_on = counted.period_start_on
 ),
 
 first_data as (

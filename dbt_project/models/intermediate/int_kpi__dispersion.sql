@@ -1,29 +1,30 @@
 {%- set so_far -%} over (partition by kpi_id order by period_start_on) {%- endset -%}
 {%- set recent -%}
 over (
-            partition by kpi_id order by period_start_on rows between {{ forecast_window() | int - 1 }} preceding and current row
+            partition by kpi_id order by period_number range between {{ forecast_window() | int - 1 }} preceding and current row
         )
 {%- endset -%}
 {%- set weekdays = range(7) -%}
 
 -- Only KPIs that measure something: nobody asks for the end of the others.
 with measuring as (
-    select distinct kpi_id
-    from {{ ref("int_key_result_kpi__intervals") }}
+    select
+        kpi_id,
+        max(grain) as grain
+    from {{ ref("int_key_result_kpi__due") }}
     where link_type = 'measures'
+    group by kpi_id
 ),
 
 values_in_order as (
     select
         observations.kpi_id,
         observations.value,
-        lag(observations.value) over (
-            partition by observations.kpi_id order by observations.period_start_on
-        ) as previous_value,
         observations.period_start_on,
         lead(observations.period_start_on, 1, cast('9999-12-31' as date)) over (
             partition by observations.kpi_id order by observations.period_start_on
         ) as next_period_start_on,
+        {{ period_number("measuring.grain", "observations.period_start_on") }} as period_number,
         {{ period_number("'week'", "observations.period_start_on") }} as week_number,
         {{ days_between("cast('1900-01-01' as date)", "observations.period_start_on") }} as day_number
     from {{ ref("int_kpi_observation__current") }} as observations
@@ -34,7 +35,12 @@ values_in_order as (
 placed as (
     select
         *,
-        day_number - 7 * week_number as weekday
+        day_number - 7 * week_number as weekday,
+        -- Only the period just before: across a gap nothing says how much was kept.
+        case
+            when lag(period_number) over (partition by kpi_id order by period_number) = period_number - 1
+                then lag(value) over (partition by kpi_id order by period_number)
+        end as previous_value
     from values_in_order
 ),
 

@@ -39,7 +39,7 @@ points as (
         observations.value,
         observations.period_start_on,
         observations.period_end_on
-    from {{ ref("int_kpi_observation__vintages") }} as observations
+    from {{ ref("fct_kpi_observation") }} as observations
     inner join segments
         on
             observations.kpi_id = segments.kpi_id

@@ -1,3 +1,12 @@
+{{ config(
+    materialized=by_increments(),
+    on_schema_change="fail",
+    incremental_strategy="touched",
+    pre_hook="{{ begin_increment(touched_key_results()) }}",
+    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) }}",
+) }}
+{{- judged_by_the_run() }}
+{{- computed_by_touched_days() }}
 {#- Of several reasons, the first of these is the key result's. -#}
 {%- set reasons = [
     "unknown_kpi", "no_target", "no_baseline", "no_limit", "degenerate_range", "no_data", "stale", "no_due_period",
@@ -6,12 +15,15 @@
 
 with links as (
     select
-        as_of,
-        key_result_id,
+        links.as_of,
+        links.key_result_id,
         -- A key result with one unknown part is unknown, never the mean of the rest.
-        case when count(progress_raw) = count(*) then sum(contribution) end as progress_raw,
         case
-            when count(attainment_vs_locked) = count(*) then sum(weight_share * attainment_vs_locked)
+            when count(progress_raw) = count(*) then {{ sum_in_order("contribution", "kpi_id") }}
+        end as progress_raw,
+        case
+            when count(attainment_vs_locked) = count(*)
+                then {{ sum_in_order("weight_share * attainment_vs_locked", "kpi_id") }}
         end as attainment_vs_locked,
         case when count(*) = 1 then max(measured_value) end as measured_value,
         count(*) as measures_count,
@@ -31,9 +43,11 @@ with links as (
             when count(case when null_reason = '{{ reason }}' then 1 end) > 0 then '{{ reason }}'
             {% endfor -%}
         end as null_reason
-    from {{ ref("fct_key_result_kpi") }}
-    where link_type = 'measures'
-    group by as_of, key_result_id
+    from {{ ref("fct_key_result_kpi") }} as links
+    inner join {{ ref("int_key_result_daily__due") }} as days
+        on links.key_result_id = days.key_result_id and links.as_of = days.day
+    where links.link_type = 'measures'
+    group by links.as_of, links.key_result_id
 ),
 
 main_links as (
@@ -50,13 +64,14 @@ milestones as (
     select
         days.key_result_id,
         days.day,
-        sum(coalesce(milestones.weight, 0)) as weight,
-        sum(
-            case when milestones.completed_on <= days.day then coalesce(milestones.weight, 0) else 0 end
-        ) as weight_done,
+        {{ sum_in_order("coalesce(milestones.weight, 0)", "milestones.position") }} as weight,
+        {{ sum_in_order(
+            "case when milestones.completed_on <= days.day then coalesce(milestones.weight, 0) else 0 end",
+            "milestones.position"
+        ) }} as weight_done,
         count(*) as milestone_count,
         count(case when milestones.completed_on <= days.day then 1 end) as milestones_done
-    from {{ ref("int_key_result__days") }} as days
+    from {{ ref("int_key_result_daily__due") }} as days
     inner join {{ ref("int_key_result__intervals") }} as intervals
         on days.key_result_interval_key = intervals.key_result_interval_key
     inner join {{ ref("stg_lake__key_result_milestones") }} as milestones
@@ -126,7 +141,7 @@ rolled_up as (
         coalesce(links.is_weight_assumed, 0) = 1
         or coalesce(intervals.direction = 'milestone' and not milestones.weight > 0, false) as is_weight_assumed,
         days.is_latest
-    from {{ ref("int_key_result__days") }} as days
+    from {{ ref("int_key_result_daily__due") }} as days
     inner join {{ ref("int_key_result__intervals") }} as intervals
         on days.key_result_interval_key = intervals.key_result_interval_key
     left join links on days.key_result_id = links.key_result_id and days.day = links.as_of

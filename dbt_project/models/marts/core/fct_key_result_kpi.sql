@@ -1,3 +1,13 @@
+{{ config(
+    materialized=by_increments(),
+    on_schema_change="fail",
+    incremental_strategy="touched",
+    pre_hook="{{ begin_increment(touched_key_results()) }}",
+    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) }}",
+) }}
+{{- judged_by_the_run() }}
+{{- computed_by_touched_days() }}
+
 with steps as (
     select
         steps.*,

@@ -1,5 +1,100 @@
+{{ config(
+    materialized=by_increments(),
+    on_schema_change="fail",
+    incremental_strategy="delete+insert",
+    unique_key=["kpi_id", "period_start_on"],
+    pre_hook="{{ begin_increment() }}",
+    post_hook="{{ end_increment(committed_loads(), kpi_grains()) }}",
+) }}
+{%- set in_order -%}
+over (
+            partition by observations.kpi_id, observations.period_start_on
+            order by
+                observations.vintage_at, observations.loaded_at, observations.load_id, observations.source_row
+        )
+{%- endset -%}
+{%- set is_known -%}
+vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
+{%- endset %}
+{{- judged_by_the_run() }}
+
+-- A tombstone (obs_status M, no value) is a vintage like any other: as the newest one it is current, and says that the
+-- period has no value. Whoever wants values takes those that are current and not null.
+{% if is_incremental() -%}
+with touched as (
+    {{ periods_touched_in_the_lake() }}
+),
+
+-- All vintages of a touched period are ranked again: a late one may fall between two others.
+known as (
+    select observations.*
+    from {{ ref("stg_lake__observations") }} as observations
+    inner join touched
+        on observations.kpi_id = touched.kpi_id and observations.period_start_on = touched.period_start_on
+    where observations.{{ is_known }}
+),
+{%- else -%}
+with
+{%- endif %}
+{%- set known = "known" if is_incremental() else ref("stg_lake__observations") %}
+
+-- Ranking is what costs most, and few periods have more than one vintage: the others are spared it.
+repeated as (
+    select
+        kpi_id,
+        period_start_on
+    from {{ known }}
+    where {{ is_known }}
+    group by kpi_id, period_start_on
+    having count(*) > 1
+),
+
+ranked as (
+    select
+        observations.*,
+        lag(observations.value) {{ in_order }} as restates_value,
+        lag(observations.vintage_at) {{ in_order }} as restates_vintage_at,
+        lead(observations.vintage_at) {{ in_order }} as next_vintage_at
+    from {{ known }} as observations
+    inner join repeated
+        on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
+    where observations.{{ is_known }}
+),
+
+vintages as (
+    select * from ranked
+    -- A vintage that was loaded again, to repair its file, is the newer load's row.
+    where next_vintage_at is null or next_vintage_at > vintage_at
+    union all
+    select
+        observations.*,
+        cast(null as double) as restates_value,
+        cast(null as timestamp) as restates_vintage_at,
+        cast(null as timestamp) as next_vintage_at
+    from {{ known }} as observations
+    left join repeated
+        on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
+    where repeated.kpi_id is null and observations.{{ is_known }}
+),
+
+grains as (
+    select
+        kpis.kpi_id,
+        kpis.grain
+    from {{ ref("int_kpi__versions") }} as kpis
+    inner join {{ ref("int_run__context") }} as run on kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of
+),
+
+placed as (
+    select
+        vintages.*,
+        {{ period_end("grains.grain", "vintages.period_start_on") }} as period_end_on
+    from vintages
+    left join grains on vintages.kpi_id = grains.kpi_id
+)
+
 select
-    kpi_observation_key,
+    {{ row_key(["kpi_id", "period_start_on", "vintage_at"]) }} as kpi_observation_key,
     kpi_id,
     unit,
     obs_status,
@@ -11,11 +106,11 @@ select
     restates_value,
     {{ days_between("period_end_on", "cast(vintage_at as date)") }} as data_latency_days,
     source_row,
-    is_current,
+    next_vintage_at is null as is_current,
     period_start_on,
     period_end_on,
     vintage_at,
     restates_vintage_at,
     available_at,
     loaded_at
-from {{ ref("int_kpi_observation__vintages") }}
+from placed

@@ -1,18 +1,19 @@
--- What changed after it was known, or became known too late. Vintages that repeat the value are no restatements.
-with first_vintages as (
-    select
-        kpi_id,
-        min(vintage_at) as first_vintage_at
-    from {{ ref("fct_kpi_observation") }}
-    group by kpi_id
-),
+{{ config(
+    materialized=by_increments(),
+    on_schema_change="fail",
+    incremental_strategy="touched",
+    pre_hook="{{ begin_increment() }}",
+    post_hook="{{ end_increment(loads_of_observations(), terms_of_restatement()) }}",
+) }}
+{{- judged_by_the_run() }}
 
-offsets as (
-    select
-        kpis.kpi_id,
-        cast(ceil(coalesce(kpis.agreed_offset_days, 0)) as integer) as agreed_offset_days
-    from {{ ref("int_kpi__versions") }} as kpis
-    inner join {{ ref("int_run__context") }} as run on kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of
+-- What changed after it was known, or became known too late. Vintages that repeat the value are no restatements.
+with vintages as (
+    select observations.*
+    from {{ ref("fct_kpi_observation") }} as observations
+    {% if is_incremental() -%}
+    where {{ fct_restatement__is_touched("observations") }}
+    {%- endif %}
 ),
 
 judged as (
@@ -25,16 +26,13 @@ judged as (
                 then case
                     when vintages.value <> coalesce(vintages.restates_value, vintages.value + 1) then 'restated'
                 end
-            -- What was owed before the first delivery is history that came with it, and not late.
             when
-                vintages.data_latency_days > coalesce(offsets.agreed_offset_days, 0)
-                and {{ add_days("vintages.period_end_on", "coalesce(offsets.agreed_offset_days, 0)") }}
-                >= cast(first_vintages.first_vintage_at as date)
+                vintages.data_latency_days > kpis.agreed_offset_days
+                and vintages.period_end_on >= kpis.owed_from
                 then 'late'
         end as kind
-    from {{ ref("fct_kpi_observation") }} as vintages
-    inner join first_vintages on vintages.kpi_id = first_vintages.kpi_id
-    left join offsets on vintages.kpi_id = offsets.kpi_id
+    from vintages
+    inner join {{ ref("int_kpi__first_vintages") }} as kpis on vintages.kpi_id = kpis.kpi_id
 ),
 
 changes as (

@@ -1,0 +1,5 @@
+"""The target that the linter renders models for."""
+
+from __future__ import annotations
+
+type = "duckdb"  # noqa: A001 - dbt's name

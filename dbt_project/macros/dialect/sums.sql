@@ -1,0 +1,17 @@
+{#-
+  Sums of floating-point numbers depend on their order in the last digit, and a build by increments must give what a
+  whole build gives: these add up in a stated order, where the engine can. Elsewhere the last digit is not promised.
+-#}
+
+{#- Sum of `value` over a group, added up in the order of `in_order`. -#}
+{% macro sum_in_order(value, in_order) -%}
+    {{ return(adapter.dispatch("sum_in_order", "line_of_sight")(value, in_order)) }}
+{%- endmacro %}
+
+{% macro default__sum_in_order(value, in_order) -%}
+    sum({{ value }} order by {{ in_order }})
+{%- endmacro %}
+
+{% macro spark__sum_in_order(value, in_order) -%}
+    sum({{ value }})
+{%- endmacro %}
