@@ -64,6 +64,18 @@
     )
 {%- endmacro %}
 
+{#-
+  The same as periods_due for a KPI of working days, from rows of dim_date: `due` is the day less the agreed offset,
+  `newest` the day of the newest value, `start` the day on which the key result starts. Each may be missing.
+-#}
+{% macro working_days_due(due, newest, start) -%}
+    greatest(
+        0,
+        greatest(coalesce({{ due }}.working_day_number, 0), coalesce({{ newest }}.working_day_number, 0))
+        - coalesce({{ start }}.working_day_number - case when {{ start }}.is_working_day then 1 else 0 end, 0)
+    )
+{%- endmacro %}
+
 {#- Whether a value meets the limits of a stay_ key result; limits are inclusive. -#}
 {% macro meets_limits(direction, actual, lower_limit, upper_limit, target) -%}
     case {{ direction }}

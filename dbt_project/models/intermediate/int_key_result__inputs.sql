@@ -38,6 +38,21 @@ select
 from (select distinct key_result_id, kpi_id from links) as links
 left join grains on links.kpi_id = grains.subject_id
 union all
+-- A day off that is added or taken away changes what was due.
+select distinct
+    links.key_result_id as subject_id,
+    'calendar|' || days.content as content,
+    cast('1900-01-01' as date) as first_day,
+    cast('1900-01-01' as date) as end_day,
+    cast(null as date) as latest_day
+from links
+cross join (
+    select md5(string_agg(cast(date_on as varchar), ',' order by date_on)) as content
+    from {{ ref("dim_date") }}
+    where is_working_day
+) as days
+where links.calendar = 'working_days'
+union all
 select
     mentions.key_result_id as subject_id,
     'mention|' || {{ digest_of("mentions", []) }} as content,
@@ -49,7 +64,7 @@ inner join key_results on mentions.key_result_interval_key = key_results.key_res
 union all
 select
     statements.key_result_id as subject_id,
-    'check_in|' || {{ digest_of("statements", ["next_reported_on"]) }} as content,
+    'check_in|' || {{ digest_of("statements", ["next_reported_on", "is_latest"]) }} as content,
     statements.reported_on as first_day,
     statements.next_reported_on as end_day,
     cast(null as date) as latest_day

@@ -7,6 +7,7 @@ select
     intervals.kpi_id,
     intervals.link_type,
     intervals.grain,
+    intervals.calendar,
     intervals.direction,
     intervals.measured_as,
     intervals.trailing_periods,

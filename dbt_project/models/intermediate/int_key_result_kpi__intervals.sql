@@ -11,6 +11,7 @@ select
     timeline.kpi_key is not null as is_kpi_known,
     coalesce(timeline.unit, intervals.unit) as unit,
     coalesce(timeline.grain, 'day') as grain,
+    coalesce(timeline.calendar, 'every_day') as calendar,
     coalesce(timeline.agreed_offset_days, 0) as agreed_offset_days,
     coalesce(timeline.owner_id, '(unowned)') as kpi_owner_id,
     coalesce(timeline.org_unit_id, '(unknown)') as kpi_org_unit_id,

@@ -66,6 +66,8 @@ limited as (
     select
         intervals.key_result_kpi_interval_key,
         observations.period_start_on,
+        -- A value of a day that owes none is neither met nor missed.
+        coalesce(calendar.is_working_day, true) as is_owed,
         {{ meets_limits(
             "intervals.direction", "observations.value", "intervals.lower_limit", "intervals.upper_limit",
             "intervals.target"
@@ -80,6 +82,8 @@ limited as (
             intervals.kpi_id = observations.kpi_id
             and intervals.end_day > observations.period_end_on
             and intervals.starts_on <= observations.period_start_on
+    left join {{ ref("dim_date") }} as calendar
+        on intervals.calendar = 'working_days' and observations.period_start_on = calendar.date_on
     where
         intervals.link_type = 'measures'
         and intervals.direction in ('stay_above', 'stay_below', 'stay_within')
@@ -89,8 +93,8 @@ counted as (
     select
         limited.key_result_kpi_interval_key,
         limited.period_start_on,
-        count(case when limited.is_met then 1 end) {{ so_far }} as periods_met,
-        count(case when limited.is_met_locked then 1 end) {{ so_far }} as periods_met_locked
+        count(case when limited.is_owed and limited.is_met then 1 end) {{ so_far }} as periods_met,
+        count(case when limited.is_owed and limited.is_met_locked then 1 end) {{ so_far }} as periods_met_locked
     from limited
 ),
 

@@ -72,6 +72,7 @@ select
     versions.kpi_key,
     versions.unit,
     versions.grain,
+    versions.calendar,
     versions.org_unit_id,
     versions.agreed_offset_days,
     owned.person_id as owner_id

@@ -112,7 +112,8 @@ select
     end as null_reason,
     case
         when max(org_unit_id) is not null and count(share) > 0
-            then sum(case when is_controlled then share else 0 end)
+            -- Shares add up in any order; the last digit is no share.
+            then round(sum(case when is_controlled then share else 0 end), 12)
     end as controlled_input_share,
     {{ dbt.listagg(
         "case when not is_controlled and share is not null then input_name || ' (' || controlled_by || ', ' || "

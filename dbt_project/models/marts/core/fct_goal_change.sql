@@ -1,6 +1,9 @@
 {#- Reasons that design 7 permits after the lock; that a goal is too hard is none of them. -#}
 {%- set permitted_reasons = "'definition_error', 'placeholder_target', 'external_verifiable', 'measure_not_fit'" -%}
-{#- Days after the load of a change until its approval must stand in the register, whatever its date says. -#}
+{#-
+  Days until the approval of a change must stand in the register, whatever its date says: after the load that brought
+  the change, or the day from which it counts when that is later, as it is of a reset, which counts from the lock.
+-#}
 {%- set filing_days = 7 -%}
 
 with changes as (
@@ -129,7 +132,9 @@ judged as (
             when approved_on is null or approved_by_id is null then 'not_approved'
             when coalesce(reason_code, '') not in ({{ permitted_reasons }}) then 'reason_not_permitted'
             when approved_on > changed_on then 'approved_late'
-            when cast(filed_at as date) > {{ add_days("cast(changed_at as date)", filing_days) }} then 'filed_late'
+            when
+                cast(filed_at as date) > {{ add_days("greatest(cast(changed_at as date), changed_on)", filing_days) }}
+                then 'filed_late'
             when changed_on > covered_on then 'request_already_used'
             when is_approver_owner then 'approver_is_champion'
         end as refusal

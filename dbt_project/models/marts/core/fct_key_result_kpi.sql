@@ -63,13 +63,23 @@ placed as (
         steps.period_start_on as kpi_period_start_on,
         steps.vintage_at as kpi_vintage_at,
         {{ days_between("steps.period_end_on", "steps.day") }} as data_age_days,
-        {{ is_stale("links.grain", "steps.period_end_on", "links.agreed_offset_days", "steps.day") }} as is_stale,
+        case
+            when links.calendar = 'working_days' and newest_days.next_working_day_on is not null
+                then {{ add_days(
+                    "newest_days.next_working_day_on", "ceil(coalesce(links.agreed_offset_days, 0))"
+                ) }} <= steps.day
+            else {{ is_stale("links.grain", "steps.period_end_on", "links.agreed_offset_days", "steps.day") }}
+        end as is_stale,
         case
             when links.link_type = 'measures' and intervals.direction in ('stay_above', 'stay_below', 'stay_within')
-                then {{ periods_due(
-                    "links.grain", "intervals.starts_on", "steps.day", "links.agreed_offset_days",
-                    "steps.period_start_on"
-                ) }}
+                then case
+                    when links.calendar = 'working_days'
+                        then {{ working_days_due("due_days", "newest_days", "start_days") }}
+                    else {{ periods_due(
+                        "links.grain", "intervals.starts_on", "steps.day", "links.agreed_offset_days",
+                        "steps.period_start_on"
+                    ) }}
+                end
         end as periods_due,
         {{ definition_null_reason(
             "intervals.direction", "intervals.baseline", "intervals.target", "intervals.lower_limit",
@@ -82,6 +92,14 @@ placed as (
         on links.key_result_interval_key = intervals.key_result_interval_key
     inner join {{ ref("int_key_result__days") }} as days
         on links.key_result_id = days.key_result_id and steps.day = days.day
+    {% for calendar, day in [
+        ("due_days", add_days("steps.day", "-1 * ceil(coalesce(links.agreed_offset_days, 0))")),
+        ("newest_days", "steps.period_start_on"),
+        ("start_days", "intervals.starts_on"),
+    ] -%}
+    left join {{ ref("dim_date") }} as {{ calendar }}
+        on links.calendar = 'working_days' and {{ calendar }}.date_on = {{ day }}
+    {% endfor -%}
     left join {{ ref("int_key_result_kpi__forecasts") }} as forecasts
         on
             steps.key_result_kpi_interval_key = forecasts.key_result_kpi_interval_key
