@@ -135,7 +135,6 @@ def _record(
     if unreadable or broken:
         return Deletions(undecided=absent, unreadable=unreadable + broken)
     path = load.file("observations", lineage.feed + TOMBSTONES)
-    hashed = f"concat_ws('|', kpi_id, period_start_on, '{MISSING}')"
     moment = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"
     connection.execute(
         f"""
@@ -151,7 +150,7 @@ def _record(
                 cast(null as timestamp) as available_at,
                 -- A source's clock may run ahead of ours: the deletion still comes after what it deletes.
                 greatest({moment}, vintage_at + interval 1 microsecond) as vintage_at,
-                {lineage.columns("null", hashed)}
+                {lineage.columns("null")}
             from absent_keys
             order by kpi_id, period_start_on
         ) to {literal(str(path))} (format parquet, compression zstd)
