@@ -153,7 +153,6 @@ def _record(
             "deliver the whole file, or, when those values are really gone, raise `max_deleted_share` in feeds.yml",
         )
     path = load.file("observations", lineage.feed + TOMBSTONES)
-    hashed = f"concat_ws('|', kpi_id, period_start_on, '{MISSING}')"
     moment = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"
     connection.execute(
         f"""
@@ -169,7 +168,7 @@ def _record(
                 cast(null as timestamp) as available_at,
                 -- A source's clock may run ahead of ours: the deletion still comes after what it deletes.
                 greatest({moment}, vintage_at + interval 1 microsecond) as vintage_at,
-                {lineage.columns("null", hashed)}
+                {lineage.columns("null")}
             from absent_keys
             order by kpi_id, period_start_on
         ) to {literal(str(path))} (format parquet, compression zstd)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from orchestration.errors import FeedError
 from orchestration.ingestion.contracts import FeedContract, contract_hash
 from orchestration.ingestion.full_extract import Deletions, record_deletions
-from orchestration.ingestion.physical import sha256_of
+from orchestration.ingestion.physical import Hashing
 from orchestration.ingestion.plain_csv import QUICK_TABLES, read_plain_csv, today_of
 from orchestration.ingestion.readers import RecordSet, read
 from orchestration.ingestion.reasons import REGISTRY_REASONS, Unreadable
@@ -53,6 +53,7 @@ class _Known:
     """The newest load of one file, as the ledger has it."""
 
     load_id: str
+    file_bytes: int | None
     sha256: str | None
     contract_hash: str
     registry_hash: str
@@ -150,18 +151,31 @@ class _Run:
                 raise Unreadable("unreadable_file", delivery.refusal)
             content = _fetched(delivery)
             before = _state(delivery.path)
-            sha256, size = sha256_of(delivery.path)
-            sha256 = content or sha256
+            hashing = Hashing(delivery.path, content)
         except Unreadable as refusal:
             _forget(delivery)
             return self._refuse(delivery, refusal, None, 0, timer)
         except OSError as error:
             closed = Unreadable("unreadable_file", f"it cannot be opened: {error.strerror or error}")
             return self._refuse(delivery, closed, None, 0, timer)
-        unchanged = self._unchanged(delivery, sha256)
-        if unchanged:
-            _forget(delivery)
-            return unchanged
+        with closing(hashing):
+            # Bytes of a size that no load of the feed has are new: they are read while they are hashed.
+            if content is not None or hashing.size in {known.file_bytes for known in self._known.values()}:
+                unchanged = self._unchanged(delivery, hashing.sha256_if_readable)
+                if unchanged:
+                    _forget(delivery)
+                    return unchanged
+            return self._load(delivery, hashing, before, timer)
+
+    def _load(self, delivery: Delivery, hashing: Hashing, before: tuple[int, int, int], timer: _Timer) -> FileResult:
+        """Read a file and commit it, or refuse it.
+
+        Args:
+            delivery: the file.
+            hashing: its hash, on its way.
+            before: its state when the hash began.
+            timer: of its load.
+        """
         folder = self._work_dir / "file"
         folder.mkdir()
         try:
@@ -170,15 +184,16 @@ class _Run:
                 raise Unreadable("empty_file", "the file has a header and no record; may_be_empty is not declared")
             staging = Staging(self._connection, records, self._contract, self._registry, self._clock)
             counts = staging.run()
+            sha256 = hashing.sha256
             if _state(delivery.path) != before:
                 raise Unreadable("unreadable_file", "the file changed while it was read; it is read again next time")
-            return self._commit(delivery, staging, counts, records.notes, sha256, size, timer)
+            return self._commit(delivery, staging, counts, records.notes, sha256, hashing.size, timer)
         except Unreadable as refusal:
-            return self._refuse(delivery, refusal, sha256, size, timer)
+            return self._refuse(delivery, refusal, hashing.sha256_if_readable, hashing.size, timer)
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeError, RecursionError, MemoryError) as error:
             _raise_if_machine(error, delivery)
             given_up = Unreadable("unreadable_file", f"the reader gave up: {_first_line(error)}")
-            return self._refuse(delivery, given_up, sha256, size, timer)
+            return self._refuse(delivery, given_up, hashing.sha256_if_readable, hashing.size, timer)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             _forget(delivery)
@@ -199,6 +214,8 @@ class _Run:
 
     def _unchanged(self, delivery: Delivery, sha256: str | None) -> FileResult | None:
         """Return the result of a file whose bytes need no reading, or None."""
+        if sha256 is None:
+            return None
         known = self._known.get(delivery.name)
         if known is not None:
             same = known.sha256 == sha256 and known.contract_hash == self._contract_hash
@@ -263,7 +280,7 @@ class _Run:
             message = "; ".join([*notes, *deletions.notes]) or None
             row = self._ledger_row(delivery, counts, sha256, size, timer, status="loaded", message=message)
             load.commit(row | {"rows_deleted": deletions.deleted})
-        self._remember(delivery, load, sha256, "loaded", None, message)
+        self._remember(delivery, load, size, sha256, "loaded", None, message)
         return FileResult(delivery.name, "loaded", counts, load.load_id, None, message, timer.seconds)
 
     def _refuse(
@@ -290,7 +307,6 @@ class _Run:
                 "source_feed": self._contract.id,
                 "source_file": delivery.name,
                 "source_row": refusal.line,
-                "row_hash": sha256[:16] if sha256 else None,
             }
             load.write("quarantine", pa.Table.from_pylist([row], schema=QUARANTINE), self._contract.id)
             load.commit(
@@ -305,7 +321,7 @@ class _Run:
                     message=refusal.message,
                 )
             )
-        self._remember(delivery, load, sha256, "rejected", refusal.reason, refusal.message)
+        self._remember(delivery, load, size, sha256, "rejected", refusal.reason, refusal.message)
         return FileResult(
             delivery.name, "rejected", counts, load.load_id, refusal.reason, refusal.message, timer.seconds
         )
@@ -339,10 +355,17 @@ class _Run:
         }
 
     def _remember(
-        self, delivery: Delivery, load: Load, sha256: str | None, status: str, reason: str | None, message: str | None
+        self,
+        delivery: Delivery,
+        load: Load,
+        size: int,
+        sha256: str | None,
+        status: str,
+        reason: str | None,
+        message: str | None,
     ) -> None:
         self._known[delivery.name] = _Known(
-            load.load_id, sha256, self._contract_hash, self._registry.registry_hash, status, reason, message
+            load.load_id, size, sha256, self._contract_hash, self._registry.registry_hash, status, reason, message
         )
 
 
@@ -365,7 +388,8 @@ def _ledger(
     rows = connection.execute(
         """
         select
-            source_file, load_id, file_sha256, contract_hash, registry_hash, status, reason_code, message, loaded_at
+            source_file, load_id, file_bytes, file_sha256, contract_hash, registry_hash, status, reason_code, message,
+            loaded_at
         from read_parquet($pattern, union_by_name = true)
         where kind = 'feed' and source_feed = $feed
         order by loaded_at, load_id

@@ -11,8 +11,10 @@ import codecs
 import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +67,38 @@ def sha256_of(path: Path) -> tuple[str, int]:
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
+
+
+class Hashing:
+    """The sha256 of a file, computed by a thread of its own while others read the file.
+
+    Args:
+        path: the file.
+        known: the hash, where it is known already.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, known: str | None = None) -> None:
+        with path.open("rb") as handle:
+            self.size = os.fstat(handle.fileno()).st_size
+        self._pool = ThreadPoolExecutor(1)
+        self._hash: Future[str] = self._pool.submit(lambda: known or sha256_of(path)[0])
+
+    @property
+    def sha256(self) -> str:
+        """Wait for the hash (hex); raises the OSError of a file that cannot be read to its end."""
+        return self._hash.result()
+
+    @property
+    def sha256_if_readable(self) -> str | None:
+        """Wait for the hash; None when the file cannot be read to its end."""
+        return None if isinstance(self._hash.exception(), OSError) else self._hash.result()
+
+    def close(self) -> None:
+        """Wait for the thread."""
+        self._pool.shutdown()
 
 
 @contextmanager

@@ -2,17 +2,13 @@
 
 A file is plain when a scan of all its bytes finds UTF-8 without quotes or control characters and with one kind of line
 end: then physical lines are records, their number is known before DuckDB reads, and a row's place is its line. One
-query takes every row that is in order beyond doubt. Whatever it cannot vouch for, it keeps as text, and the ordinary
-way judges that text: both ways come to the same, row by row, because only one of them ever says no.
+query takes every row that is in order beyond doubt. Whatever it cannot vouch for is fetched from the file as text, and
+the ordinary way judges that text: both ways come to the same, row by row, because only one of them ever says no.
 """
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,126 +16,36 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from orchestration.ingestion import values
 from orchestration.ingestion.contracts import FeedContract
 from orchestration.ingestion.header import Header, resolve
-from orchestration.ingestion.physical import BLOCK_BYTES
-from orchestration.ingestion.readers.csv_files import NO_NULL, collect_texts, open_csv
+from orchestration.ingestion.plain_text import PlainText, lines_of, scan
+from orchestration.ingestion.readers.csv_files import NO_NULL, open_csv
 from orchestration.ingestion.readers.record_set import (
     MAX_RAW_CHARACTERS,
     REJECTS,
+    TEXTS,
     FileColumn,
     QuickRows,
     RecordSet,
     literal,
+    stream_into,
 )
 from orchestration.ingestion.registry import KpiRegistry
 from orchestration.ingestion.sources import Delivery
 
 _FIRST_LINE: Final = 2
 """Line of the first record: the header stands on the first line."""
-_WINDOW: Final = 512 * 1024
-"""A line end in every window of this size: no line is longer than two of them, which is MAX_RECORD_BYTES."""
-_OVERFLOW: Final = "\x1f"
-"""Before what is not the whole text of a row; no plain file holds it."""
+_UNHEARD_OF: Final = "\x1f"
+"""Part of an id that no plain file holds."""
 _QUICK_FIELDS: Final = frozenset({"kpi", "period", "value", "available_at"})
-QUICK_TABLES: Final = ("quick_rows", "quick_kpis", "doubtful_rows", "repeated", "kpi_units")
+QUICK_TABLES: Final = ("quick_rows", "doubtful_rows", "repeated", "kpi_units")
 """Temporary tables of one file."""
+_SHIFTS: Final = (0, 20, 40)
+"""Where in a text's hash of 64 bits the places begin that it has in the filter of KPI ids."""
 _UTC_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
-
-
-@dataclass(frozen=True)
-class PlainText:
-    """What the scan of a plain file found.
-
-    Attributes:
-        lines: physical lines, the last one too when no line end closes it.
-        line_end: LF or CR LF, as DuckDB writes them in options.
-    """
-
-    lines: int
-    line_end: str
-
-
-@dataclass(frozen=True)
-class _Block:
-    """What the scan of one block found."""
-
-    line_feeds: int
-    returns: int
-    pairs: int  # CR LF within the block
-    first: int
-    last: int
-
-
-def scan(path: Path, threads: int) -> PlainText | None:
-    """Read all bytes of a file; None when it is not plain. Memory does not grow with the file."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        size = os.fstat(descriptor).st_size
-        if not size:
-            return None
-        with ThreadPoolExecutor(threads) as pool:
-            starts = range(0, size, BLOCK_BYTES)
-            blocks: list[_Block] = []
-            for block in pool.map(lambda start: _scan_block(descriptor, start, size), starts):
-                if block is None:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    return None
-                blocks.append(block)
-    finally:
-        os.close(descriptor)
-    feeds = sum(block.line_feeds for block in blocks)
-    returns = sum(block.returns for block in blocks)
-    pairs = sum(block.pairs for block in blocks)
-    pairs += sum(left.last == 13 and right.first == 10 for left, right in itertools.pairwise(blocks))
-    if returns and not returns == pairs == feeds:
-        return None
-    lines = feeds + (blocks[-1].last != 10)
-    return PlainText(lines, "\\r\\n" if returns else "\\n")
-
-
-def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
-    data = os.pread(descriptor, min(BLOCK_BYTES, size - start), start)
-    if len(data) < min(BLOCK_BYTES, size - start) or b'"' in data or b"\x7f" in data:
-        return None
-    array = np.frombuffer(data, dtype=np.uint8)
-    feeds = int(np.count_nonzero(array == 10))
-    returns = pairs = 0
-    others = int(np.count_nonzero(array < 32)) - feeds
-    if others:
-        returns, pairs = data.count(b"\r"), data.count(b"\r\n")
-        if others != returns + data.count(b"\t"):
-            return None
-    for window in range(0, len(data) - _WINDOW + 1, _WINDOW):
-        if data.find(b"\n", window, window + _WINDOW) < 0:
-            return None
-    if not data.isascii():
-        # A character cut by the end of the block belongs to a line that ends within the next window, or the file.
-        head = data.find(b"\n") + 1 if start else 0
-        if start and not head:
-            return _Block(feeds, returns, pairs, data[0], data[-1])  # the block where the line begins looked at it
-        after = os.pread(descriptor, _WINDOW * 2, start + len(data))
-        tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
-        try:
-            (data[head:] + tail).decode("utf-8")
-        except UnicodeDecodeError:
-            return None
-    elif start + len(data) < size and not _ends_in_ascii(descriptor, start + len(data)):
-        return None
-    return _Block(feeds, returns, pairs, data[0], data[-1])
-
-
-def _ends_in_ascii(descriptor: int, end: int) -> bool:
-    """Tell whether the line that an ASCII block leaves open is closed as UTF-8."""
-    after = os.pread(descriptor, _WINDOW * 2, end)
-    tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
-    try:
-        tail.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def read_plain_csv(
@@ -179,13 +85,11 @@ def read_plain_csv(
     link = work_dir / "plain.csv"
     link.symlink_to(delivery.path.resolve())
     _make_kpis(connection, contract, registry)
-    # A cast to an enum is twice as fast as a join, but stops at the first id that is no KPI.
-    for is_cast in (True, False):
-        query = _query(link, names, header, plain, contract, registry, today, latest, is_cast=is_cast)
+    # A cast to an enum is the quickest way from id to number, but stops at the first id that is no KPI.
+    for every_id_known in (True, False):
+        query = _query(link, names, header, plain, contract, registry, today, latest, every_id_known=every_id_known)
         try:
             connection.execute(f"create or replace temp table quick_rows as {query}")
-            if is_cast:
-                _doubt_what_is_out_of_range(connection, registry)
             break
         except duckdb.ConversionException:
             continue
@@ -197,7 +101,7 @@ def read_plain_csv(
     (found,) = connection.execute("select count(*) from quick_rows").fetchall()[0]
     if found != plain.lines - 1:
         return None  # blank lines, which it passes over without a count
-    return _records(connection, delivery, contract, names, header, plain)
+    return _records(connection, delivery, contract, names, header, plain, threads)
 
 
 def _is_contract_quick(contract: FeedContract, registry: KpiRegistry) -> bool:
@@ -219,32 +123,28 @@ def _is_contract_quick(contract: FeedContract, registry: KpiRegistry) -> bool:
 
 
 def _make_kpis(connection: duckdb.DuckDBPyConnection, contract: FeedContract, registry: KpiRegistry) -> None:
-    """Make the type `quick_kpi`, KPI ids in the order of kpi_no, and the table `quick_kpis` of those that need no look.
+    """Make what the one query knows of the KPIs.
 
-    Ids that need a closer look stand in the type as what no file can hold.
+    The type `quick_kpi` is KPI ids in the order of kpi_no; ids that need a closer look stand there as what no file can
+    hold. Grain and limits by kpi_no are lists in variables, and `quick_bits` tells most ids that are none. There is no
+    join in the query, for its rows must come in the order of the file: after a join they do not.
     """
     labels = [
-        kpi.kpi_id + (_OVERFLOW if kpi.lifecycle == "retired" or (contract.unit or kpi.unit) != kpi.unit else "")
+        kpi.kpi_id + (_UNHEARD_OF if kpi.lifecycle == "retired" or (contract.unit or kpi.unit) != kpi.unit else "")
         for kpi in registry.kpis
     ]
-    for table in ("quick_rows", "quick_kpis"):
-        connection.execute(f"drop table if exists {table}")
+    connection.execute("drop table if exists quick_rows")
     connection.execute("drop type if exists quick_kpi")
     connection.execute(f"create temp type quick_kpi as enum ({', '.join(map(literal, labels))})")
-    connection.execute(
-        f"""
-        create temp table quick_kpis as
-        select
-            kpi_id,
-            cast(kpi_id as quick_kpi) as listed,
-            kpi_no,
-            grain,
-            coalesce(valid_min, '-inf'::double) as lowest,
-            coalesce(valid_max, 'inf'::double) as highest
-        from registry
-        where lifecycle <> 'retired' {f"and unit = {literal(contract.unit)}" if contract.unit else ""}
-        """
-    )
+    size = _bits(registry)
+    marks = " union all ".join(f"select {_bit('kpi_id', shift, size)} as bit from registry" for shift in _SHIFTS)
+    connection.execute(f"set variable quick_bits = (select bitstring_agg(bit, 0, {size - 1}) from ({marks}))")
+    for name, element in (
+        ("quick_grains", "grain"),
+        ("quick_lowest", "coalesce(valid_min, '-inf'::double)"),
+        ("quick_highest", "coalesce(valid_max, 'inf'::double)"),
+    ):
+        connection.execute(f"set variable {name} = (select list({element} order by kpi_no) from registry)")
 
 
 def _query(
@@ -257,11 +157,11 @@ def _query(
     today: str,
     latest: datetime,
     *,
-    is_cast: bool,
+    every_id_known: bool,
 ) -> str:
-    """Return the query of `quick_rows`: what is beyond doubt typed, everything else null and as text."""
+    """Return the query of `quick_rows`: rows in the order of the file, `kpi` null where anything is in doubt."""
     width = len(names)
-    columns = ", ".join(f"c{number}: 'VARCHAR'" for number in range(width + 2))
+    columns = ", ".join(f"c{number}: 'VARCHAR'" for number in range(width + 1))
     relation = (
         f"read_csv({literal(str(link))}, auto_detect = false, header = false, skip = 1, columns = {{{columns}}}, "
         f"delim = {literal(contract.delimiter)}, quote = '', escape = '', nullstr = {literal(NO_NULL)}, "
@@ -269,7 +169,11 @@ def _query(
         "max_line_size = 2097152)"
     )
     raw = {field: f"c{names.index(column)}" for field, column in header.fields.items()}
+    listed = f"cast({raw['kpi']} as quick_kpi)"
+    if not every_id_known:
+        listed = f"try_cast(case when {_is_likely_known(raw['kpi'], registry)} then {raw['kpi']} end as quick_kpi)"
     parsed = {
+        "listed": listed,
         "day": _day(raw["period"], contract),
         "value": f"try_cast({raw['value']} as double)",
     }
@@ -285,64 +189,66 @@ def _query(
     if contract.date_format == "%Y-%m-%d":
         checks.append(f"cast(day as varchar) = {raw['period']}")
     if tokens := [token for token in contract.null_tokens if token]:
-        listed = ", ".join(map(literal, tokens))
-        checks += [f"trim({column}) not in ({listed})" for column in raw.values()]
+        none = ", ".join(map(literal, tokens))
+        checks += [f"trim({column}) not in ({none})" for column in raw.values()]
     if "available_at" in raw:
         column = raw["available_at"]
         parsed["available"] = f"cast(try_cast({column} as timestamptz) as timestamp)"
         limit = latest.isoformat(sep=" ")
         checks.append(f"available >= timestamp '{values.FIRST_DAY}' and available <= timestamp '{limit}'")
         checks.append(f"strftime(available, '{_UTC_FORM}') = {column}")
+    checks += _limits(registry)
     period = "day"
-    has_grains = any(kpi.grain != "day" for kpi in registry.kpis)
-    has_limits = any(kpi.valid_min is not None or kpi.valid_max is not None for kpi in registry.kpis)
-    if is_cast:
-        parsed["listed"] = f"cast({raw['kpi']} as quick_kpi)"
-        join = (
-            "left join (select * exclude (listed) from quick_kpis) as known"
-            " on known.kpi_no = cast(enum_code(listed) as integer)"
-            if has_grains
-            else ""
-        )
-    else:
-        join = f"left join quick_kpis as known on known.kpi_id = {raw['kpi']}"
-    if has_grains:
-        period = "case " + " ".join(
-            f"when grain = '{grain}' then cast(date_trunc('{grain}', day) as date)"
-            for grain in ("week", "month", "quarter")
+    if any(kpi.grain != "day" for kpi in registry.kpis):
+        period = f"case {_of_kpi('quick_grains')} " + " ".join(
+            f"when '{grain}' then cast(date_trunc('{grain}', day) as date)" for grain in ("week", "month", "quarter")
         )
         period += " else day end"
-    if has_limits and not is_cast:
-        checks.append("value >= lowest and value <= highest")
-    fields = ", ".join(f"c{number}" for number in range(width + 2))
-    text = f"concat_ws({literal(contract.delimiter)}, {fields})"
-    kept = f"case when c{width + 1} is null then {text} else {literal(_OVERFLOW)} || {text} end"
     expressions = ", ".join(f"{expression} as {name}" for name, expression in parsed.items())
     available = ", available as available_at" if "available" in parsed else ""
     return f"""
         select
-            listed as kpi,
+            case when {" and ".join(f"({check})" for check in checks)} then listed end as kpi,
             {period} as period_start,
             value
-            {available},
-            case when {" and ".join(f"({check})" for check in checks)} then null else {kept} end as doubtful
+            {available}
         from (select *, {expressions} from {relation})
-        {join}
     """
 
 
-def _doubt_what_is_out_of_range(connection: duckdb.DuckDBPyConnection, registry: KpiRegistry) -> None:
-    """Mark quick rows outside their KPI's limits; a join over typed rows costs a tenth of one over the file's texts."""
-    if all(kpi.valid_min is None and kpi.valid_max is None for kpi in registry.kpis):
-        return
-    match = """
-        cast(enum_code(quick_rows.kpi) as integer) = quick_kpis.kpi_no
-        and quick_rows.doubtful is null
-        and not (quick_rows.value >= quick_kpis.lowest and quick_rows.value <= quick_kpis.highest)
+def _is_likely_known(column: str, registry: KpiRegistry) -> str:
+    """Return the test that every KPI id passes and of a hundred thousand other texts about one: a Bloom filter.
+
+    TRY_CAST decides, but takes 50 microseconds for a text that is no label, to look for labels like it.
     """
-    if connection.execute(f"select 1 from quick_rows inner join quick_kpis on {match} limit 1").fetchone():
-        # The text is fetched from the file, like that of a row with too many fields.
-        connection.execute(f"update quick_rows set doubtful = {literal(_OVERFLOW)} from quick_kpis where {match}")
+    size = _bits(registry)
+    return " and ".join(f"get_bit(getvariable('quick_bits'), {_bit(column, shift, size)}) = 1" for shift in _SHIFTS)
+
+
+def _bit(column: str, shift: int, size: int) -> str:
+    return f"cast((hash({column}) >> {shift}) & {size - 1} as integer)"
+
+
+def _bits(registry: KpiRegistry) -> int:
+    """Return the filter's size, a power of two: at least 128 bits for each KPI."""
+    return int(1 << (len(registry.kpis) * 128 - 1).bit_length())
+
+
+def _limits(registry: KpiRegistry) -> list[str]:
+    """Return the check of a value against its KPI's valid range; none where no KPI has one."""
+    lows = [kpi.valid_min for kpi in registry.kpis if kpi.valid_min is not None]
+    highs = [kpi.valid_max for kpi in registry.kpis if kpi.valid_max is not None]
+    if not lows and not highs:
+        return []
+    own = f"value >= {_of_kpi('quick_lowest')} and value <= {_of_kpi('quick_highest')}"
+    # What lies within every KPI's range needs no look at its own.
+    shared = [f"value >= {max(lows)!r}::double"] if lows else []
+    shared += [f"value <= {min(highs)!r}::double"] if highs else []
+    return [f"case when {' and '.join(shared)} then true else {own} end"]
+
+
+def _of_kpi(variable: str) -> str:
+    return f"list_extract(getvariable('{variable}'), enum_code(listed) + 1)"
 
 
 def _day(column: str, contract: FeedContract) -> str:
@@ -358,34 +264,25 @@ def _records(
     names: Sequence[str],
     header: Header,
     plain: PlainText,
+    threads: int,
 ) -> RecordSet:
     """Return the doubtful rows as a record set, and the others beside it."""
     mark, width = literal(contract.delimiter), len(names)
-    connection.execute(
-        f"""
-        create or replace temp table doubtful_rows as
-        select
-            rowid + {_FIRST_LINE} as record,
-            doubtful as raw_text,
-            len(doubtful) - len(replace(doubtful, {mark}, '')) + 1 as fields
-        from quick_rows
-        where doubtful is not null
-        """
+
+    def batches(given: duckdb.DuckDBPyConnection, wanted: str) -> Iterator[pa.RecordBatch]:
+        lines = given.execute(f"select record from ({wanted})").fetchnumpy()["record"]
+        return lines_of(delivery.path, plain, np.unique(np.asarray(lines, dtype=np.int64)), threads)
+
+    def texts(given: duckdb.DuckDBPyConnection, wanted: str) -> None:
+        stream_into(given, "record_texts", TEXTS, batches(given, wanted))
+
+    stream_into(
+        connection,
+        "doubtful_rows",
+        TEXTS,
+        batches(connection, f"select rowid + {_FIRST_LINE} as record from quick_rows where kpi is null"),
+        f"record, raw_text, len(raw_text) - len(replace(raw_text, {mark}, '')) + 1 as fields",
     )
-    # What lies beyond the last field that was read is fetched from the file itself.
-    overflowing = f"select record from doubtful_rows where starts_with(raw_text, {literal(_OVERFLOW)})"
-    if connection.execute(f"{overflowing} limit 1").fetchone():
-        collect_texts(connection, delivery, contract, overflowing, every_line=True)
-        connection.execute(
-            f"""
-            update doubtful_rows
-            set
-                raw_text = record_texts.raw_text,
-                fields = len(record_texts.raw_text) - len(replace(record_texts.raw_text, {mark}, '')) + 1
-            from record_texts
-            where doubtful_rows.record = record_texts.record
-            """
-        )
     rejects = (
         connection.sql(
             f"""
@@ -401,24 +298,18 @@ def _records(
         .to_arrow_table()
         .cast(REJECTS)
     )
-    fields = ", ".join(f"split_part(raw_text, {mark}, {number + 1}) as c{number}" for number in range(width))
-
-    def texts(given: duckdb.DuckDBPyConnection, wanted: str) -> None:
-        elsewhere = f"select record from ({wanted}) where record not in (select record from doubtful_rows)"
-        if given.execute(f"{elsewhere} limit 1").fetchone():
-            collect_texts(given, delivery, contract, elsewhere)
-        given.execute(
-            "insert into record_texts select record, raw_text from doubtful_rows "
-            f"where record in (select record from ({wanted}))"
-        )
-
+    parts = ", ".join(f"parts[{number + 1}] as c{number}" for number in range(width))
+    split = (
+        f"select record, raw_text, string_split(raw_text, {mark}) as parts from doubtful_rows where fields = {width}"
+    )
     return RecordSet(
-        relation=f"(select record, {fields} from doubtful_rows where fields = {width})",
+        relation=f"(select record, raw_text, {parts} from ({split}))",
         columns={name: FileColumn(f"c{number}") for number, name in enumerate(names)},
         header=header,
         count=plain.lines - 1 - rejects.num_rows,
         rejects=rejects,
         texts=texts,
+        has_raw_text=True,
         quick=QuickRows(_FIRST_LINE, has_available_at="available_at" in header.fields),
     )
 

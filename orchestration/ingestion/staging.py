@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -77,22 +77,15 @@ class Lineage:
     feed: str
     file: str
 
-    def columns(self, line: str, hashed: str) -> str:
-        """Return the lineage columns as SQL; `line` and `hashed` are SQL too."""
+    def columns(self, line: str) -> str:
+        """Return the columns that tell a row's origin, as SQL; `line` is SQL too."""
         return f"""
             {constant(self.load_id)} as load_id,
             timestamp {literal(self.loaded_at.isoformat(sep=" "))} as loaded_at,
             {constant(self.feed)} as source_feed,
             {constant(self.file)} as source_file,
-            cast({line} as bigint) as source_row,
-            left(md5({hashed}), 16) as row_hash
+            cast({line} as bigint) as source_row
         """
-
-
-def _hashed(kpi: str, period: str, value: str, status: str, available_at: str, recorded_by: str) -> str:
-    """Return the text, as SQL, that an observation's `row_hash` is made of: its content, not its place."""
-    available_at = f"coalesce(cast({available_at} as varchar), '')"
-    return f"concat_ws('|', {kpi}, {period}, {value}, {status}, {available_at}, coalesce({recorded_by}, ''))"
 
 
 class Staging:
@@ -125,6 +118,10 @@ class Staging:
         derived.prepare(connection, contract)
         self._line = f"staged.{records.line}"
         self._record_columns = "record" if records.line == "record" else "record, line"
+        self._raw_text = "record_texts.raw_text"
+        if records.has_raw_text:
+            self._record_columns += ", raw_text"
+            self._raw_text = "coalesce(staged.raw_text, record_texts.raw_text)"
 
     def run(self) -> Counts:
         """Type and check every row, find duplicates, and fetch the text of what is kept out.
@@ -145,7 +142,7 @@ class Staging:
         )
         staged, wrong = self._one("select count(*), count(problem) from staged")
         if self._records.quick:
-            (quick,) = self._one("select count(*) - count(doubtful) from quick_rows")
+            (quick,) = self._one("select count(kpi) from quick_rows")
             staged += quick
         if staged != total:
             raise Unreadable(
@@ -157,7 +154,7 @@ class Staging:
         conflicting, collapsed = self._find_duplicates()
         broken = self._records.rejects.num_rows
         quick_periods = (
-            "union all select period_start from quick_rows where doubtful is null" if self._records.quick else ""
+            "union all select period_start from quick_rows where kpi is not null" if self._records.quick else ""
         )
         oldest, newest = self._one(
             f"""
@@ -183,21 +180,13 @@ class Staging:
         return int(self._records.rejects.num_rows)
 
     def write_observations(self, path: Path, lineage: Lineage) -> None:
-        """Write the accepted rows; those of a plain file's quick rows first, each part in the order of the file."""
+        """Write the accepted rows, in no promised order: each says on which line it stood."""
         # Enums reach Parquet as dictionaries without hashing every row: half the time of texts.
         units = sorted({kpi.unit for kpi in self._registry.kpis})
         unit_type = f"enum({', '.join(map(literal, units))})"
         loaded_at = f"timestamp {literal(lineage.loaded_at.isoformat(sep=' '))}"
         normal = constant("A")
         shared = f"{constant(self._contract.source_type)} as source_type"
-        hashed = _hashed(
-            "registry.kpi_id",
-            "staged.period_start",
-            "staged.value",
-            "coalesce(staged.obs_status, 'A')",
-            "staged.available_at",
-            "staged.recorded_by",
-        )
         staged = f"""
             select
                 registry.kpi_id,
@@ -209,7 +198,7 @@ class Staging:
                 staged.recorded_by,
                 staged.available_at,
                 coalesce(staged.available_at, {loaded_at}) as vintage_at,
-                {lineage.columns(self._line, hashed)}
+                {lineage.columns(self._line)}
             from staged
             inner join registry on staged.kpi_no = registry.kpi_no
             where staged.problem is null {self._kept()}
@@ -226,7 +215,6 @@ class Staging:
                 )
                 unit = "kpi_units.unit"
                 join = "inner join kpi_units on kpi_units.kpi_no = cast(enum_code(quick_rows.kpi) as integer)"
-            hashed = _hashed("quick_rows.kpi", "quick_rows.period_start", "quick_rows.value", "'A'", available, "''")
             rows = f"""
                 select
                     quick_rows.kpi as kpi_id,
@@ -238,10 +226,10 @@ class Staging:
                     cast(null as varchar) as recorded_by,
                     {available} as available_at,
                     {vintage} as vintage_at,
-                    {lineage.columns(f"quick_rows.rowid + {quick.first_line}", hashed)}
+                    {lineage.columns(f"quick_rows.rowid + {quick.first_line}")}
                 from quick_rows
                 {join}
-                where quick_rows.doubtful is null
+                where quick_rows.kpi is not null
             """
             (others,) = self._one("select count(*) from staged where problem is null")
             if others:
@@ -250,67 +238,81 @@ class Staging:
                 rows += f" union all {staged}"
         else:
             rows = staged
-        self._connection.execute(f"copy ({rows}) to {literal(str(path))} ({PARQUET})")
+        self._connection.execute("set preserve_insertion_order = false")
+        try:
+            self._connection.execute(f"copy ({rows}) to {literal(str(path))} ({PARQUET})")
+        finally:
+            self._connection.execute("set preserve_insertion_order = true")
 
     def write_quarantine(self, path: Path, lineage: Lineage) -> None:
-        """Write every row that was kept out, with its reason and its text."""
+        """Write every row that was kept out, with its reason and its text, in no promised order."""
         connection = self._connection
         connection.register("record_rejects", self._records.rejects)
-        connection.register("problem_texts", self._problem_table())
         connection.register("cell_columns", self._cell_table())
         connection.register("suggestions", self._suggestions())
         try:
             connection.execute(self._quarantine_sql(path, lineage))
         finally:
-            for name in ("record_rejects", "problem_texts", "cell_columns", "suggestions"):
+            for name in ("record_rejects", "cell_columns", "suggestions"):
                 connection.unregister(name)
 
     def _collect_texts(self, kept_out: int) -> None:
         """Fetch the text of every row that is kept out. The file is not needed after this."""
-        self._connection.execute("create or replace temp table record_texts (record bigint, raw_text varchar)")
-        if kept_out:
-            wanted = """
-                select record from staged where problem is not null
-                union all
-                select staged.record
-                from staged
-                inner join duplicates on staged.rowid = duplicates.staged_row
-                where duplicates.is_conflict
-            """
-            self._records.texts(self._connection, wanted)
+        connection = self._connection
+        connection.execute("create or replace temp table record_texts (record bigint, raw_text varchar)")
+        if not kept_out:
+            return
+        missing = "and raw_text is null" if self._records.has_raw_text else ""
+        wanted = f"""
+            select record from staged where problem is not null {missing}
+            union all
+            select staged.record
+            from staged
+            inner join duplicates on staged.rowid = duplicates.staged_row
+            where duplicates.is_conflict {missing}
+        """
+        if connection.execute(f"select record from ({wanted}) limit 1").fetchall():
+            self._records.texts(connection, wanted)
 
     def _quarantine_sql(self, path: Path, lineage: Lineage) -> str:
+        message = self._by_problem("message")
         conflict = "another row of the file has the same KPI, period and vintage, and another value or status"
         return f"""
             copy (
                 with kept_out as (
                     select
                         {self._line} as line,
-                        coalesce(problem_texts.reason_code, 'duplicate_in_file') as reason_code,
+                        coalesce({self._by_problem("reason_code")}, 'duplicate_in_file') as reason_code,
                         coalesce(
-                            problem_texts.column_name, cell_columns.column_name, {literal(self._column_of("value"))}
+                            {self._by_problem("column_name")},
+                            cell_columns.column_name,
+                            {literal(self._column_of("value"))}
                         ) as column_name,
                         left(
                             coalesce(staged.raw_value, cast(staged.value as varchar)), {MAX_RAW_CHARACTERS}
                         ) as raw_value,
-                        left(record_texts.raw_text, {MAX_RAW_CHARACTERS}) as raw_text,
+                        left({self._raw_text}, {MAX_RAW_CHARACTERS}) as raw_text,
                         coalesce(
                             suggestions.message,
-                            replace(
-                                replace(problem_texts.message, '$min', coalesce(registry.valid_min::varchar, 'any')),
-                                '$max', coalesce(registry.valid_max::varchar, 'any')
-                            ),
+                            case
+                                when registry.kpi_no is null then {message}
+                                when contains({message}, '$min') then replace(
+                                    replace({message}, '$min', coalesce(registry.valid_min::varchar, 'any')),
+                                    '$max', coalesce(registry.valid_max::varchar, 'any')
+                                )
+                                else {message}
+                            end,
                             {literal(conflict)}
                         ) as message,
                         coalesce(registry.kpi_id, staged.kpi_text) as kpi_id
                     from staged
                     left join duplicates on staged.rowid = duplicates.staged_row
-                    left join problem_texts on staged.problem = problem_texts.problem
                     left join cell_columns on staged.cell_no = cell_columns.cell_no
                     left join registry on staged.kpi_no = registry.kpi_no
                     left join record_texts on staged.record = record_texts.record
                     left join suggestions
-                        on staged.kpi_text = suggestions.kpi_text and problem_texts.reason_code = 'unknown_kpi'
+                        on staged.kpi_text = suggestions.kpi_text
+                        and {self._by_problem("reason_code")} = 'unknown_kpi'
                     where staged.problem is not null or duplicates.is_conflict
                     union all
                     select line, reason_code, null, null, raw_text, message, null
@@ -323,9 +325,8 @@ class Staging:
                     raw_text,
                     message,
                     kpi_id,
-                    {lineage.columns("line", "coalesce(raw_text, '')")}
+                    {lineage.columns("line")}
                 from kept_out
-                order by line, column_name
             ) to {literal(str(path))} ({PARQUET})
         """
 
@@ -353,11 +354,9 @@ class Staging:
                 problems.append(Problem(control, "bad_encoding", name, "a control character"))
         self._problems = problems
         cases = " ".join(f"when {problem.condition} then {number}" for number, problem in enumerate(problems, 1))
-        raw = " ".join(
-            f"when problem in ({', '.join(map(str, numbers))}) then {_raw(columns[field])}"
-            for field, numbers in self._by_field(problems).items()
-            if field in columns
-        )
+        # A list, and not IN, which becomes a join.
+        fields = ", ".join(literal(problem.field) for problem in problems)
+        raw = " ".join(f"when {literal(field)} then {_raw(column)}" for field, column in columns.items())
         computed = ",\n".join(f"{expression} as {name}" for name, expression in helpers.items())
         self._connection.execute(
             f"""
@@ -389,7 +388,7 @@ class Staging:
                 {optional["obs_status"]} as obs_status,
                 {optional["recorded_by"]} as recorded_by,
                 cast(problem as utinyint) as problem,
-                case {raw} end as raw_value
+                case list_extract([{fields}], problem) {raw} end as raw_value
             from judged
             """
         )
@@ -496,7 +495,7 @@ class Staging:
         every = f"""(
             select cast(enum_code(kpi) as integer) as kpi_no, period_start, {available}
             from quick_rows
-            where doubtful is null
+            where kpi is not null
             union all
             select {key} from staged where problem is null
         )"""
@@ -524,7 +523,7 @@ class Staging:
                 on cast(enum_code(quick_rows.kpi) as integer) = repeated.kpi_no
                 and quick_rows.period_start = repeated.period_start
                 {"and quick_rows.available_at = repeated.available_at" if quick.has_available_at else ""}
-            where quick_rows.doubtful is null
+            where quick_rows.kpi is not null
         """
         connection.execute(
             f"""
@@ -538,8 +537,7 @@ class Staging:
             {match}
             """
         )
-        # Any text but null takes them out of the quick rows.
-        connection.execute(f"update quick_rows set doubtful = '' where rowid in (select quick_rows.rowid {match})")
+        connection.execute(f"update quick_rows set kpi = null where rowid in (select quick_rows.rowid {match})")
 
     def _find_duplicates(self) -> tuple[int, int]:
         """Fill `duplicates`; return how many rows conflict and how many are identical to one that stays."""
@@ -609,30 +607,21 @@ class Staging:
             counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
         return dict(sorted(counts.items()))
 
-    def _by_field(self, problems: list[Problem]) -> dict[str, list[int]]:
-        fields: dict[str, list[int]] = {}
-        for number, problem in enumerate(problems, 1):
-            fields.setdefault(problem.field, []).append(number)
-        return fields
-
     def _column_of(self, field: str) -> str:
         """Return the column of the file that holds a field, for the quarantine."""
         column = self._records.header.fields.get(field) or derived.columns_of(self._contract, field)
         return column or (f"constants.{field}" if field in self._contract.constant() else field)
 
-    def _problem_table(self) -> pa.Table:
+    def _by_problem(self, what: Literal["reason_code", "column_name", "message"]) -> str:
+        """Return the SQL of what a row's problem says, null where it has none; a list costs less than a join."""
         by_cell = {"kpi", "value"} if self._contract.layout == "wide" else set()
-        return pa.table(
-            {
-                "problem": pa.array(range(1, len(self._problems) + 1), pa.uint8()),
-                "reason_code": pa.array([problem.reason for problem in self._problems], pa.string()),
-                "column_name": pa.array(
-                    [None if one.field in by_cell else self._column_of(one.field) for one in self._problems],
-                    pa.string(),
-                ),
-                "message": pa.array([problem.message for problem in self._problems], pa.string()),
-            }
-        )
+        texts: list[str | None]
+        if what == "column_name":
+            texts = [None if one.field in by_cell else self._column_of(one.field) for one in self._problems]
+        else:
+            texts = [one.reason if what == "reason_code" else one.message for one in self._problems]
+        listed = ", ".join("null" if text is None else literal(text) for text in texts)
+        return f"list_extract(cast([{listed}] as varchar[]), staged.problem)"
 
     def _cell_table(self) -> pa.Table:
         cells = self._records.header.cells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from orchestration.lake.columns import LINEAGE, UTC_TIMESTAMP
+from orchestration.lake.columns import ORIGIN, UTC_TIMESTAMP
 
 OBSERVATIONS = pa.schema(
     [
@@ -17,7 +17,7 @@ OBSERVATIONS = pa.schema(
         ("recorded_by", pa.string()),
         ("available_at", UTC_TIMESTAMP),  # when the source says it had the value, else null
         ("vintage_at", UTC_TIMESTAMP),  # available_at, else the file's declared vintage, else loaded_at
-        *LINEAGE,
+        *ORIGIN,
     ]
 )
 QUARANTINE = pa.schema(
@@ -28,7 +28,7 @@ QUARANTINE = pa.schema(
         ("raw_text", pa.string()),
         ("message", pa.string()),
         ("kpi_id", pa.string()),  # where it could be read
-        *LINEAGE,
+        *ORIGIN,
     ]
 )
 TABLES: dict[str, pa.Schema] = {"observations": OBSERVATIONS, "quarantine": QUARANTINE}

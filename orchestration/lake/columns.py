@@ -7,15 +7,17 @@ import pyarrow as pa
 UTC_TIMESTAMP = pa.timestamp("us")
 """UTC without a zone marker: every engine that reads the lake agrees on it."""
 
-LINEAGE: list[tuple[str, pa.DataType]] = [
+ORIGIN: list[tuple[str, pa.DataType]] = [
     ("load_id", pa.string()),
     ("loaded_at", UTC_TIMESTAMP),
     ("source_feed", pa.string()),
     ("source_file", pa.string()),
     ("source_row", pa.int64()),
-    ("row_hash", pa.string()),
 ]
 """Where a row came from: the load, the feed, the file relative to its root, and the line in it."""
+
+LINEAGE: list[tuple[str, pa.DataType]] = [*ORIGIN, ("row_hash", pa.string())]
+"""The same and the hash of the record's content. Rows of feeds get theirs where they are read (decision 8)."""
 
 LOADS = pa.schema(
     [

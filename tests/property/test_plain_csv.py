@@ -6,13 +6,17 @@ import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
+import duckdb
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.ingestion import load, plain_csv
-from tests.unit.ingestion.small_feed import SmallFeed
+from orchestration.ingestion import load, plain_csv, plain_text
+from orchestration.ingestion.staging import Staging
+from tests.unit.ingestion.small_feed import HEADER, SmallFeed
 
+BITS = plain_csv._bits
 KPI = st.sampled_from(
     ["latency", "on_time", "backlog", "fax_count", "größe", "gro\u0308ße", " latency", "latensy", "", "NA", "-1"]
 )
@@ -97,18 +101,20 @@ def outcome(content: bytes, changes: dict, *, quickly: bool) -> tuple:
     rows=st.lists(ROW, min_size=1, max_size=25),
     end=st.sampled_from(["\n", "\r\n"]),
     closed=st.booleans(),
+    bits=st.sampled_from([None, 2]),  # in a filter of two bits every text looks like a KPI
     changes=st.sampled_from(
         [{}, {"null_tokens": ["", "-1"]}, {"unit": "share"}, {"date_format": "%d.%m.%Y"}, {"time_zone": "Asia/Tokyo"}]
     ),
 )
-def test_both_ways_come_to_the_same(sent, rows, end, closed, changes):
+def test_both_ways_come_to_the_same(sent, rows, end, closed, bits, changes):
     width = 4 if sent else 3
     header = ["kpi", "day", "value", "sent"][:width]
     columns = dict(zip(["kpi", "period", "value", "available_at"], header, strict=False))
     lines = [header] + [row[:width] if len(row) == 4 else row for row in rows]
     content = (end.join(",".join(line) for line in lines) + (end if closed else "")).encode()
     given = {"columns": columns, **changes}
-    quick = outcome(content, given, quickly=True)
+    with patch.object(plain_csv, "_bits", lambda registry: bits or BITS(registry)):
+        quick = outcome(content, given, quickly=True)
     ordinary = outcome(content, given, quickly=False)
     assert quick[:-1] == ordinary[:-1]
 
@@ -138,7 +144,7 @@ def test_short_way_is_for_plain_files(content, is_quick):
 
 @pytest.mark.parametrize("block", [7, 16, 64])
 def test_scan_sees_the_file_whole_whatever_the_blocks(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(plain_csv, "BLOCK_BYTES", block)
+    monkeypatch.setattr(plain_text, "BLOCK_BYTES", block)
     path = tmp_path / "1.csv"
     for content, lines in [
         ("größe,ä\n" * 20, 20),
@@ -147,10 +153,43 @@ def test_scan_sees_the_file_whole_whatever_the_blocks(tmp_path, monkeypatch, blo
         ("x\n" * 9 + "ä", 10),
     ]:
         path.write_bytes(content.encode())
-        found = plain_csv.scan(path, 2)
+        found = plain_text.scan(path, 2)
         assert found is not None
         assert found.lines == lines
+        texts = [None, None, *content.splitlines()[1:]]
+        for step in (1, 3):
+            wanted = np.arange(2, lines + 1, step)
+            batches = plain_text.lines_of(path, found, wanted, 2)
+            fetched = [row for batch in batches for row in batch.to_pylist()]
+            assert fetched == [{"record": line, "raw_text": texts[line]} for line in wanted]
         path.write_bytes(content.encode() + b"\xc3\n")
-        assert plain_csv.scan(path, 2) is None
+        assert plain_text.scan(path, 2) is None
         path.write_bytes(content.encode() + b"a\r\n" + b"b\n")
-        assert plain_csv.scan(path, 2) is None
+        assert plain_text.scan(path, 2) is None
+
+
+@pytest.mark.parametrize("unknown", ["latensy", "latency"], ids=["an unknown KPI", "every KPI known"])
+def test_rows_keep_their_lines_in_a_file_of_several_buffers(unknown):
+    """A join in the one query loses the order of the file, and with it every line number, once several threads read."""
+    rows = 1_000_000
+    start = np.datetime64("1990-01-01")
+    kpis = np.where(np.arange(rows) % 2, "latency", "größe")
+    kpis[rows // 2] = unknown
+    days = (start + np.arange(rows) % 10_000).astype(str)
+    lines = [f"{kpi},{day},{line}.5" for kpi, day, line in zip(kpis, days, range(2, rows + 2), strict=True)]
+    lines[7] = "größe,no day,9.5"
+    with tempfile.TemporaryDirectory() as root:
+        feed = SmallFeed(Path(root))
+        feed.put(HEADER + "\n".join(lines))
+        with patch.object(Staging, "_gather_repeated", lambda *_: None):  # keys repeat here, and may
+            report = feed.ingest()
+        with duckdb.connect() as connection:
+            misplaced, found = connection.execute(
+                f"select count(*) filter (value <> source_row + 0.5), count(*) "
+                f"from read_parquet('{feed.lake.glob('observations')}', union_by_name = true)"
+            ).fetchone()
+        kept_out = {row["source_row"]: row["raw_text"] for row in feed.rows("quarantine")}
+    assert found == report.rows_accepted == rows - len(kept_out)
+    assert misplaced == 0
+    assert kept_out == {line: lines[line - 2] for line in kept_out}
+    assert set(kept_out) == {9} | ({rows // 2 + 2} if unknown == "latensy" else set())

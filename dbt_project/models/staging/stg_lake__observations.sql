@@ -12,6 +12,7 @@ select
     loaded_at,
     source_feed,
     source_file,
-    source_row
+    source_row,
+    {{ row_hash(["kpi_id", "period_start_on", "value", "obs_status", "available_at", "recorded_by"]) }} as row_hash
 from {{ source("raw", "observations") }}
 where {{ is_committed() }}

@@ -9,6 +9,7 @@ select
     loaded_at,
     source_feed,
     source_file,
-    source_row
+    source_row,
+    {{ row_hash(["raw_text"]) }} as row_hash
 from {{ source("raw", "quarantine") }}
 where {{ is_committed() }}

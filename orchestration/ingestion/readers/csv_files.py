@@ -86,12 +86,7 @@ def open_csv(delivery: Delivery, contract: FeedContract) -> tuple[list[str], int
 
 
 def collect_texts(
-    connection: duckdb.DuckDBPyConnection,
-    delivery: Delivery,
-    contract: FeedContract,
-    wanted: str,
-    *,
-    every_line: bool = False,
+    connection: duckdb.DuckDBPyConnection, delivery: Delivery, contract: FeedContract, wanted: str
 ) -> None:
     """Make the table `record_texts` of the records that a relation names by their line.
 
@@ -100,28 +95,12 @@ def collect_texts(
         delivery: the file.
         contract: its feed's contract.
         wanted: SQL of a relation with `record`.
-        every_line: lines are records, also those that are broken; only for files without quotes.
     """
     lines = connection.execute(f"select distinct record from ({wanted}) order by record").fetchnumpy()["record"]
     numbers = np.asarray(lines, dtype=np.int64)
-    if every_line:
-        blocks = line_blocks(delivery.path, delivery.name, contract.encoding)
-        batches = (_lines_of(block, numbers) for block in blocks)
-    else:
-        _, _, splitter, blocks = open_csv(delivery, contract)
-        batches = (_texts_of(split, numbers) for split in splitter.split(blocks))
+    _, _, splitter, blocks = open_csv(delivery, contract)
+    batches = (_texts_of(split, numbers) for split in splitter.split(blocks))
     stream_into(connection, "record_texts", TEXTS, (batch for batch in batches if batch.num_rows))
-
-
-def _lines_of(block: Block, wanted: npt.NDArray[np.int64]) -> pa.RecordBatch:
-    ends = np.flatnonzero(np.frombuffer(block.data, dtype=np.uint8) == 10)
-    first, last = np.searchsorted(wanted, (block.first_line, block.first_line + len(ends)))
-    chosen = wanted[first:last]
-    texts = []
-    for number in (chosen - block.first_line).tolist():
-        begin = int(ends[number - 1]) + 1 if number else 0
-        texts.append(block.data[begin : int(ends[number])].decode("utf-8"))
-    return pa.RecordBatch.from_arrays([pa.array(chosen), pa.array(texts, pa.string())], schema=TEXTS)
 
 
 def _texts_of(split: Split, wanted: npt.NDArray[np.int64]) -> pa.RecordBatch:

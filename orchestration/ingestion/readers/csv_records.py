@@ -60,7 +60,7 @@ class Split:
             # Some record runs over several lines: it ends where the quotes so far are even in number.
             quotes = np.searchsorted(np.flatnonzero(array == _QUOTE), ends)
             ends = ends[quotes % 2 == 0]
-        return _lines_array(self.data, ends)
+        return lines_array(self.data, ends)
 
 
 @dataclass
@@ -172,7 +172,7 @@ class RecordSplitter:
             good &= ~unclean
         if good.all():
             return Split(data, lines, _rejects([]))
-        texts = _lines_array(data, ends)
+        texts = lines_array(data, ends)
         kept = texts.filter(pa.array(good))
         broken = ~good & ~blank
         return Split(_joined(kept), lines[good], self._broken(texts, lines, fields, lengths, unclean, broken))
@@ -335,7 +335,7 @@ def with_line_numbers(split: Split, delimiter: str) -> bytes:
     return _joined(pc.binary_join_element_wise(numbers, split.records(), mark))
 
 
-def _lines_array(data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
+def lines_array(data: bytes, ends: npt.NDArray[np.int64]) -> pa.Array:
     """Return lines as Arrow values without copying them, each with its line feed."""
     offsets = np.empty(len(ends) + 1, dtype=np.int64)
     offsets[0] = 0

@@ -39,10 +39,10 @@ class FileColumn:
 
 @dataclass(frozen=True)
 class QuickRows:
-    """Rows of the table `quick_rows` that are in order beyond doubt: those whose `doubtful` is null.
+    """Rows of the table `quick_rows` that are in order beyond doubt: those whose `kpi` is not null.
 
-    Columns: `kpi` (the type quick_kpi, whose codes are the registry's kpi_no), `period_start`, `value`, perhaps
-    `available_at`, and `doubtful`.
+    Columns: `kpi` (the type quick_kpi, whose codes are the registry's kpi_no), `period_start`, `value`, and perhaps
+    `available_at`.
 
     Attributes:
         first_line: line of the row whose rowid is 0.
@@ -66,6 +66,7 @@ class RecordSet:
         count: records in `relation` and `quick`, counted without DuckDB's reader.
         rejects: broken records, columns of `REJECTS`; they are not in `relation`.
         texts: given the SQL of a relation with `record`s, makes the table `record_texts(record, raw_text)`.
+        has_raw_text: the relation has `raw_text` too; `texts` is for other records then, such as repeated quick rows.
         notes: what was passed over and why ("2 blank lines").
         quick: rows beside those of `relation` that need no judgement.
     """
@@ -79,12 +80,24 @@ class RecordSet:
     notes: tuple[str, ...] = ()
     line: Literal["record", "line"] = "record"
     quick: QuickRows | None = None
+    has_raw_text: bool = False
 
 
 def stream_into(
-    connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    schema: pa.Schema,
+    batches: Iterator[pa.RecordBatch],
+    columns: str = "*",
 ) -> None:
     """Make a temporary table of Arrow batches as they come.
+
+    Args:
+        connection: gets the table.
+        table: its name.
+        schema: of the batches.
+        batches: the rows.
+        columns: what of them to keep, as SQL.
 
     Raises:
         Unreadable: raised by the batches; on its way through Arrow and DuckDB it would lose its fields.
@@ -99,7 +112,7 @@ def stream_into(
 
     connection.register("incoming", pa.RecordBatchReader.from_batches(schema, guarded()))
     try:
-        connection.execute(f"create or replace temp table {table} as select * from incoming")
+        connection.execute(f"create or replace temp table {table} as select {columns} from incoming")
     finally:
         connection.unregister("incoming")
     if refusals:

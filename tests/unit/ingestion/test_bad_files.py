@@ -184,3 +184,29 @@ def test_file_that_changes_while_it_is_read_is_not_taken(feed, monkeypatch):
     assert feed.rows("observations") == []
     path.write_text(GOOD + "latency,2026-01-06,1\n")
     assert feed.ingest().files[0].status == "loaded"
+
+
+def test_file_that_cannot_be_read_to_its_end_is_refused(feed, monkeypatch):
+    from orchestration.ingestion import physical
+
+    def fail(path):
+        raise OSError(5, "Input/output error")
+
+    path = feed.put(GOOD)
+    with monkeypatch.context() as patched:
+        patched.setattr(physical, "sha256_of", fail)
+        (result,) = feed.ingest().files
+    assert (result.status, result.reason_code) == ("rejected", "unreadable_file")
+    assert "Input/output error" in result.message
+    assert feed.rows("observations") == []
+    assert path.exists()
+    assert feed.ingest().files[0].status == "loaded"
+
+
+def test_files_of_one_size_are_told_apart_by_their_bytes(feed):
+    feed.put(GOOD, "ops/1.csv")
+    feed.put(GOOD.replace(",1", ",2"), "ops/2.csv")
+    feed.put(GOOD, "ops/3.csv")
+    assert [result.status for result in feed.ingest().files] == ["loaded", "loaded", "unchanged"]
+    feed.put(GOOD.replace(",1", ",3"), "ops/1.csv")
+    assert [result.status for result in feed.ingest().files][:2] == ["loaded", "unchanged"]

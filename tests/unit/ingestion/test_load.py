@@ -153,20 +153,6 @@ def test_columns_of_the_lake_have_the_declared_types(feed):
             )
 
 
-def test_row_hash_follows_the_content(feed):
-    feed.load(HEADER + "latency,2026-01-05,1\nlatency,2026-01-06,1\n")
-    feed.load(HEADER + "latency,2026-01-05,1.0\n", "ops/2.csv", clock=LATER)
-    hashes = [row["row_hash"] for row in feed.rows("observations")]
-    assert hashes[0] == hashes[2] != hashes[1]
-
-
-def test_row_hash_follows_the_text_in_quarantine(feed):
-    feed.load(HEADER + "latency,2026-01-05,x\nlatency,2026-01-06,x\n")
-    feed.load(HEADER + "\nlatency,2026-01-05,x\n", "ops/2.csv", clock=LATER)
-    hashes = [row["row_hash"] for row in feed.rows("quarantine")]
-    assert hashes[0] == hashes[2] != hashes[1]
-
-
 def test_nothing_stays_behind(feed):
     feed.load(A)
     feed.load("nonsense")

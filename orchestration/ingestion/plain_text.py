@@ -1,0 +1,177 @@
+"""Plain text: what a scan of all bytes finds out about a file, and its lines by their number.
+
+A file is plain when it is UTF-8 without quotes or control characters and with one kind of line end: then physical
+lines are records, and their number is known before anybody parses them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from orchestration.ingestion.physical import BLOCK_BYTES
+from orchestration.ingestion.readers.csv_records import lines_array
+from orchestration.ingestion.readers.record_set import TEXTS
+from orchestration.ingestion.reasons import Unreadable
+
+_WINDOW: Final = 512 * 1024
+"""A line end in every window of this size: no line is longer than two of them, which is MAX_RECORD_BYTES."""
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """What the scan of a plain file found.
+
+    Attributes:
+        lines: physical lines, the last one too when no line end closes it.
+        line_end: LF or CR LF, as DuckDB writes them in options.
+        line_feeds: of each block of the file.
+    """
+
+    lines: int
+    line_end: str
+    line_feeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What the scan of one block found."""
+
+    line_feeds: int
+    returns: int
+    pairs: int  # CR LF within the block
+    first: int
+    last: int
+
+
+def scan(path: Path, threads: int) -> PlainText | None:
+    """Read all bytes of a file; None when it is not plain. Memory does not grow with the file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(descriptor).st_size
+        if not size:
+            return None
+        with ThreadPoolExecutor(threads) as pool:
+            starts = range(0, size, BLOCK_BYTES)
+            blocks: list[_Block] = []
+            for block in pool.map(lambda start: _scan_block(descriptor, start, size), starts):
+                if block is None:
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    return None
+                blocks.append(block)
+    finally:
+        os.close(descriptor)
+    feeds = sum(block.line_feeds for block in blocks)
+    returns = sum(block.returns for block in blocks)
+    pairs = sum(block.pairs for block in blocks)
+    pairs += sum(left.last == 13 and right.first == 10 for left, right in itertools.pairwise(blocks))
+    if returns and not returns == pairs == feeds:
+        return None
+    lines = feeds + (blocks[-1].last != 10)
+    return PlainText(lines, "\\r\\n" if returns else "\\n", tuple(block.line_feeds for block in blocks))
+
+
+def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
+    data = os.pread(descriptor, min(BLOCK_BYTES, size - start), start)
+    if len(data) < min(BLOCK_BYTES, size - start) or b'"' in data or b"\x7f" in data:
+        return None
+    array = np.frombuffer(data, dtype=np.uint8)
+    feeds = int(np.count_nonzero(array == 10))
+    returns = pairs = 0
+    others = int(np.count_nonzero(array < 32)) - feeds
+    if others:
+        returns, pairs = data.count(b"\r"), data.count(b"\r\n")
+        if others != returns + data.count(b"\t"):
+            return None
+    for window in range(0, len(data) - _WINDOW + 1, _WINDOW):
+        if data.find(b"\n", window, window + _WINDOW) < 0:
+            return None
+    if not data.isascii():
+        # A character cut by the end of the block belongs to a line that ends within the next window, or the file.
+        head = data.find(b"\n") + 1 if start else 0
+        if start and not head:
+            return _Block(feeds, returns, pairs, data[0], data[-1])  # the block where the line begins looked at it
+        after = os.pread(descriptor, _WINDOW * 2, start + len(data))
+        tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
+        try:
+            (data[head:] + tail).decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+    elif start + len(data) < size and not _ends_in_ascii(descriptor, start + len(data)):
+        return None
+    return _Block(feeds, returns, pairs, data[0], data[-1])
+
+
+def _ends_in_ascii(descriptor: int, end: int) -> bool:
+    """Tell whether the line that an ASCII block leaves open is closed as UTF-8."""
+    after = os.pread(descriptor, _WINDOW * 2, end)
+    tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
+    try:
+        tail.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def lines_of(path: Path, plain: PlainText, numbers: npt.NDArray[np.int64], threads: int) -> Iterator[pa.RecordBatch]:
+    """Yield lines of a plain file, columns of `TEXTS`, without their line ends.
+
+    Memory does not grow with the file; blocks that hold none of the lines are not read.
+
+    Args:
+        path: the file.
+        plain: what its scan found.
+        numbers: physical lines from 2 on, ascending and distinct.
+        threads: threads that read.
+
+    Raises:
+        Unreadable: the file is not the one that was scanned.
+    """
+    before = 0
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for block, feeds in enumerate(plain.line_feeds):
+                # The line after the n-th line feed is number n + 1; it belongs to the block of that line feed.
+                first, last = np.searchsorted(numbers, (before + 2, before + 2 + feeds))
+                if first < last:
+                    wanted = numbers[first:last]
+                    start = block * BLOCK_BYTES
+                    waiting.append(pool.submit(_lines_of_block, descriptor, start, feeds, wanted, wanted - before - 2))
+                before += feeds
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        os.close(descriptor)
+
+
+def _lines_of_block(
+    descriptor: int, start: int, feeds: int, numbers: npt.NDArray[np.int64], places: npt.NDArray[np.int64]
+) -> pa.RecordBatch:
+    """Return lines that begin after the line feeds of a block, given by the places of these line feeds."""
+    data = os.pread(descriptor, BLOCK_BYTES, start)
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    if len(ends) != feeds:
+        raise Unreadable("unreadable_file", "the file changed while it was read; it is read again next time")
+    if places[-1] == feeds - 1:
+        after = os.pread(descriptor, _WINDOW * 2, start + len(data))
+        data += after[: after.find(b"\n") + 1] if b"\n" in after else after + b"\n"
+        ends = np.append(ends, len(data) - 1)
+    texts = lines_array(data, ends).take(pa.array(places + 1)).cast(pa.large_string())
+    # No carriage return but those of line ends: these alone are trimmed.
+    texts = pc.utf8_rtrim(texts, "\r\n").cast(pa.string())
+    return pa.RecordBatch.from_arrays([pa.array(numbers), texts], schema=TEXTS)
