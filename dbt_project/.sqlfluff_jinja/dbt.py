@@ -6,3 +6,8 @@ from __future__ import annotations
 def type_string() -> str:
     """Return a type."""
     return "varchar"
+
+
+def hash(field: str) -> str:
+    """Return an expression."""
+    return f"md5({field})"

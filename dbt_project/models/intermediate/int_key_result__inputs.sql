@@ -10,7 +10,25 @@ links as (
     select * from {{ ref("int_key_result_kpi__intervals") }}
 ),
 
-grains as {{ grains_of_observations() }}
+linked_kpis as (
+    select distinct
+        key_result_id,
+        kpi_id
+    from links
+),
+
+grains as {{ grains_of_observations() }},
+
+working_days as (
+    select md5(string_agg(cast(date_on as varchar), ',' order by date_on)) as content
+    from {{ ref("dim_date") }}
+    where is_working_day
+),
+
+calendars as (
+    select distinct key_result_id from links
+    where calendar = 'working_days'
+)
 
 select
     key_result_id as subject_id,
@@ -35,23 +53,18 @@ select
     cast('1900-01-01' as date) as first_day,
     cast('1900-01-01' as date) as end_day,
     cast(null as date) as latest_day
-from (select distinct key_result_id, kpi_id from links) as links
+from linked_kpis as links
 left join grains on links.kpi_id = grains.subject_id
 union all
 -- A day off that is added or taken away changes what was due.
-select distinct
-    links.key_result_id as subject_id,
-    'calendar|' || days.content as content,
+select
+    calendars.key_result_id as subject_id,
+    'calendar|' || working_days.content as content,
     cast('1900-01-01' as date) as first_day,
     cast('1900-01-01' as date) as end_day,
     cast(null as date) as latest_day
-from links
-cross join (
-    select md5(string_agg(cast(date_on as varchar), ',' order by date_on)) as content
-    from {{ ref("dim_date") }}
-    where is_working_day
-) as days
-where links.calendar = 'working_days'
+from calendars
+cross join working_days
 union all
 select
     mentions.key_result_id as subject_id,

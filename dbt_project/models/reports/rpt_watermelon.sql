@@ -30,7 +30,7 @@ rates as (
 withheld_kpis as (
     select
         kpis.org_unit_id,
-        {{ dbt.listagg("kpis.kpi_id", "', '", "order by kpis.kpi_id") }} as kpi_ids
+        {{ joined_texts("kpis.kpi_id", "', '") }} as kpi_ids
     from {{ ref("int_kpi__withheld") }} as withheld
     inner join {{ ref("dim_kpi") }} as kpis on withheld.kpi_id = kpis.kpi_id and kpis.is_current
     group by kpis.org_unit_id
@@ -40,7 +40,7 @@ withheld_objectives as (
     select
         org_unit_id,
         cycle_id,
-        {{ dbt.listagg("objective_id", "', '", "order by objective_id") }} as objective_ids
+        {{ joined_texts("objective_id", "', '") }} as objective_ids
     from {{ ref("rpt_objective_scorecard") }}
     where is_part_withheld
     group by org_unit_id, cycle_id

@@ -115,11 +115,10 @@ select
             -- Shares add up in any order; the last digit is no share.
             then round(sum(case when is_controlled then share else 0 end), 12)
     end as controlled_input_share,
-    {{ dbt.listagg(
+    {{ joined_texts(
         "case when not is_controlled and share is not null then input_name || ' (' || controlled_by || ', ' || "
         ~ as_text("cast(round(100 * share) as integer)") ~ " || ' %)' end",
-        "'; '",
-        "order by case when not is_controlled and share is not null then input_name end"
+        in_order="case when not is_controlled and share is not null then input_name end"
     ) }} as levers_elsewhere
 from shared
 group by kpi_id, record_key, person_id

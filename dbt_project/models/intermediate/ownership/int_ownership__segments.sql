@@ -137,7 +137,7 @@ counted as (
         from_on,
         until_on,
         count(person_id) as person_count,
-        {{ dbt.listagg("person_id", "', '", "order by person_id") }} as people
+        {{ joined_texts("person_id", "', '") }} as people
     from acting
     group by subject_type, subject_id, role, from_on, until_on
 ),

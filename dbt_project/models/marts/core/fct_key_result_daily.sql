@@ -29,11 +29,12 @@ with links as (
         count(*) as measures_count,
         -- Of several links the forecast is that of their weighted sum, as if what moves them were independent.
         case
-            when count(forecast_value) = count(*) then sum(weight_share * (forecast_value - baseline) / (target - baseline))
+            when count(forecast_value) = count(*)
+                then {{ sum_in_order("weight_share * (forecast_value - baseline) / (target - baseline)", "kpi_id") }}
         end as forecast_progress,
-        sum(
-            power(weight_share * (forecast_high - forecast_low) / (2 * {{ interval_factor() }} * (target - baseline)), 2)
-        ) as forecast_variance,
+        {{ sum_in_order(
+            "power(weight_share * (forecast_high - forecast_low) / (target - baseline), 2)", "kpi_id"
+        ) }} / power(2 * {{ interval_factor() }}, 2) as forecast_variance,
         case when count(*) = 1 then max(forecast_value) end as forecast_value,
         max(forecast_null_reason) as forecast_null_reason,
         max(data_age_days) as data_age_days,
