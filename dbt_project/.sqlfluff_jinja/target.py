@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-type = "duckdb"  # noqa: A001 - dbt's name
+type = "duckdb"

@@ -10,6 +10,13 @@ links as (
     select * from {{ ref("int_key_result_kpi__intervals") }}
 ),
 
+linked as (
+    select distinct
+        key_result_id,
+        kpi_id
+    from links
+),
+
 grains as {{ grains_of_observations() }}
 
 select
@@ -35,7 +42,7 @@ select
     cast('1900-01-01' as date) as first_day,
     cast('1900-01-01' as date) as end_day,
     cast(null as date) as latest_day
-from (select distinct key_result_id, kpi_id from links) as links
+from linked as links
 left join grains on links.kpi_id = grains.subject_id
 union all
 select

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 
--- Only what the due days of key results can use; all else would be carried for nothing. Besides the periods of
--- the links' own time that is the one which stands when it starts, and before that one as many as a trailing mean takes.
+-- Only what the due days of key results can use: the periods of the links' own time, the one that stands when it
+-- starts, and before that one as many as a trailing mean takes.
 with needed as (
     select
         kpi_id,
