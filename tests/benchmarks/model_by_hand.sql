@@ -1,7 +1,7 @@
 -- The three facts of the benchmark's lake in as little DuckDB as yields the same rows: what one would write for exactly
 -- this lake and never again. Every definition has one version, so that locked and current are the same; every KPI is
 -- daily and due after two days; nobody declares checkpoints; every key result runs for the quarter.
-create macro clamped(share) as least(greatest(share, 0.0), 1.0);
+create macro clamped(share) as case when share is not null then least(greatest(share, 0.0), 1.0) end;
 create macro status_of(direction, share, expected) as case
     when share is null or expected is null then 'not_assessable'
     when round(share, 9) >= 1 and direction <> 'stay_above' then 'achieved'

@@ -52,6 +52,11 @@
     inner join ({{ subjects_changed(kpi_grains()) }}) as kpis on standing.kpi_id = kpis.subject_id
 {%- endmacro %}
 
+{#- The periods that the running increment of the model computes anew (kpi_id, period_start_on). -#}
+{% macro touched_periods() -%}
+    (select kpi_id, period_start_on from increments.periods where model = '{{ this.identifier }}')
+{%- endmacro %}
+
 {#- Subjects of which any small input differs from the one that the model was built from. -#}
 {% macro subjects_changed(inputs) -%}
     select subject_id

@@ -21,12 +21,24 @@
     )
 {%- endmacro %}
 
-{#- A period of which a vintage is new, or any period of a KPI whose terms are. -#}
+{#- Periods of which a vintage is new, and all periods of a KPI whose terms are. -#}
+{% macro periods_touched_for_restatement() -%}
+    select
+        kpi_id,
+        period_start_on
+    from ({{ unseen_observations() }}) as unseen
+    union
+    select
+        observations.kpi_id,
+        observations.period_start_on
+    from {{ ref("fct_kpi_observation") }} as observations
+    inner join ({{ subjects_changed(terms_of_restatement()) }}) as kpis on observations.kpi_id = kpis.subject_id
+{%- endmacro %}
+
 {% macro fct_restatement__is_touched(row) -%}
-    (
-        ({{ row }}.kpi_id, {{ row }}.period_start_on) in (
-            select (kpi_id, period_start_on) from ({{ unseen_observations() }}) as unseen
-        )
-        or {{ row }}.kpi_id in ({{ subjects_changed(terms_of_restatement()) }})
+    exists (
+        select 1
+        from {{ touched_periods() }} as touched
+        where touched.kpi_id = {{ row }}.kpi_id and touched.period_start_on = {{ row }}.period_start_on
     )
 {%- endmacro %}

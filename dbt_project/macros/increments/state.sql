@@ -7,6 +7,7 @@
     increments.inputs     one row per incremental model and row of its small inputs, as a digest
     increments.decisions  one row per incremental model: why its last build was a whole one, null for an increment
     increments.touched    one row per fact of key results and key result that its running build computes anew
+    increments.periods    one row per other model, KPI and period that its running build computes anew
 
   A model without a row in builds is built whole. DuckDB only: elsewhere every build is a whole one.
 -#}
@@ -34,6 +35,7 @@
         );
         create table if not exists increments.decisions (model varchar, whole_because varchar);
         create table if not exists increments.touched (model varchar, key_result_id varchar, from_day date);
+        create table if not exists increments.periods (model varchar, kpi_id varchar, period_start_on date);
     {%- endif %}
 {%- endmacro %}
 
@@ -79,7 +81,7 @@
     {%- set tables = run_query(
         "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = 'increments'"
     ) -%}
-    {%- if tables.columns[0].values()[0] < 5 -%}
+    {%- if tables.columns[0].values()[0] < 6 -%}
         {{ return("nothing is known of the last build") }}
     {%- endif -%}
     {%- set judged -%}
@@ -135,9 +137,13 @@
 {#-
   First statement of a build, in its transaction: a model that is built whole has no past.
 
-  touched: query of what this build computes anew (key_result_id, from_day), or none.
+  What an increment computes anew is written down first: the engine plans well only what it can count.
+
+  touched: query of the key results that this build computes anew (key_result_id, from_day), or none.
+  periods: query of the periods that an increment computes anew (kpi_id, period_start_on), or none.
+  staged: view that the model reads by way of staged(), or none.
 -#}
-{% macro begin_increment(touched=none) -%}
+{% macro begin_increment(touched=none, periods=none, staged=none) -%}
     {% if keeps_increments() and execute -%}
         {%- set reason = whole_build_reason() -%}
         {%- if reason is not none -%}
@@ -155,7 +161,28 @@
         insert into increments.touched
         select '{{ this.identifier }}', key_result_id, from_day from ({{ touched }});
         {%- endif %}
+        {% if periods is not none -%}
+        delete from increments.periods where model = '{{ this.identifier }}';
+        {% if reason is none -%}
+        insert into increments.periods
+        select '{{ this.identifier }}', kpi_id, period_start_on from ({{ periods }});
+        {%- endif %}
+        {%- endif %}
+        {% if staged is not none -%}
+        create or replace temporary table {{ staged.identifier }}__staged as select * from {{ staged }};
+        {%- endif %}
     {%- endif %}
+{%- endmacro %}
+
+{#-
+  A view as a table of this build, written by begin_increment: a view of many joins within a query of many more is
+  planned badly. Unit tests, and targets without increments, read the view.
+-#}
+{% macro staged(view) -%}
+    {%- if not execute or not keeps_increments() or model.resource_type == "unit_test" -%}
+        {{ return(view) }}
+    {%- endif -%}
+    {{ return(view.identifier ~ "__staged") }}
 {%- endmacro %}
 
 {#-

@@ -2,7 +2,7 @@
     materialized=by_increments(),
     on_schema_change="fail",
     incremental_strategy="touched",
-    pre_hook="{{ begin_increment(touched_key_results()) }}",
+    pre_hook="{{ begin_increment(touched_key_results(), staged=ref('int_key_result_kpi__steps')) }}",
     post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) }}",
 ) }}
 {{- judged_by_the_run() }}
@@ -12,7 +12,7 @@ with steps as (
     select
         steps.*,
         days.day
-    from {{ ref("int_key_result_kpi__steps") }} as steps
+    from {{ staged(ref("int_key_result_kpi__steps")) }} as steps
     {{ days_from_until("steps.first_day", "steps.end_day") }}
 ),
 

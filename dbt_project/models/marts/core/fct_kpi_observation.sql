@@ -3,7 +3,7 @@
     on_schema_change="fail",
     incremental_strategy="delete+insert",
     unique_key=["kpi_id", "period_start_on"],
-    pre_hook="{{ begin_increment() }}",
+    pre_hook="{{ begin_increment(periods=periods_touched_in_the_lake()) }}",
     post_hook="{{ end_increment(committed_loads(), kpi_grains()) }}",
 ) }}
 {%- set in_order -%}
@@ -21,15 +21,11 @@ vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
 -- A tombstone (obs_status M, no value) is a vintage like any other: as the newest one it is current, and says that the
 -- period has no value. Whoever wants values takes those that are current and not null.
 {% if is_incremental() -%}
-with touched as (
-    {{ periods_touched_in_the_lake() }}
-),
-
 -- All vintages of a touched period are ranked again: a late one may fall between two others.
-known as (
+with known as (
     select observations.*
     from {{ ref("stg_lake__observations") }} as observations
-    inner join touched
+    inner join {{ touched_periods() }} as touched
         on observations.kpi_id = touched.kpi_id and observations.period_start_on = touched.period_start_on
     where observations.{{ is_known }}
 ),

@@ -2,7 +2,7 @@
     materialized=by_increments(),
     on_schema_change="fail",
     incremental_strategy="touched",
-    pre_hook="{{ begin_increment() }}",
+    pre_hook="{{ begin_increment(periods=periods_touched_for_restatement()) }}",
     post_hook="{{ end_increment(loads_of_observations(), terms_of_restatement()) }}",
 ) }}
 {{- judged_by_the_run() }}
@@ -12,7 +12,8 @@ with vintages as (
     select observations.*
     from {{ ref("fct_kpi_observation") }} as observations
     {% if is_incremental() -%}
-    where {{ fct_restatement__is_touched("observations") }}
+    inner join {{ touched_periods() }} as touched
+        on observations.kpi_id = touched.kpi_id and observations.period_start_on = touched.period_start_on
     {%- endif %}
 ),
 
