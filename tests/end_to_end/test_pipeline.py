@@ -185,10 +185,17 @@ def warned(tmp_path_factory):
 @pytest.mark.parametrize("defect", [*WITHHELD, *WARNED], ids=lambda defect: defect.name)
 def test_planted_defect_is_caught_by_its_rule(request, defect):
     project = request.getfixturevalue("warned" if defect in WARNED else "defective")
-    found = project.query(
-        "select severity, outcome, owner_id, detail from rpt_integrity_failures"
-        f" where rule_id = '{defect.rule}' and subject_id = '{defect.subject}'"
-    )
+    # The lake has the findings of both stages; the report is made before it is itself audited.
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select distinct severity, outcome, owner_id, detail from read_parquet($results, union_by_name = true)"
+            " where rule_id = $rule and subject_id = $subject",
+            {
+                "results": str(project.root / "data/lake/integrity_results/**/*.parquet"),
+                "rule": defect.rule,
+                "subject": defect.subject,
+            },
+        ).fetchall()
     assert found, f"{defect.rule} does not name {defect.subject}"
     for severity, outcome, owner, detail in found:
         assert (severity, outcome) == (defect.severity, "failed")

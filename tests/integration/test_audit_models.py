@@ -71,12 +71,16 @@ def marts(copied):
 
 def test_every_rule_finds_what_is_wrong_and_nothing_else(marts):
     definitions = next(finding.subject_id for finding in marts.failures if finding.rule_id == "DAT-01")
+    key_results = {goal.columns["key_result_id"] for goal in acme.goals() if goal.table == "key_results"}
 
     assert failing(marts) == {
         "CHG-01": {"up"},
         "DAT-01": {definitions},  # these definitions were loaded without counting them
         "DAT-03": {"silent", "stopped"},
+        "DAT-04": {"silent", "stopped"},
         "MAP-01": {"unmapped"},
+        # Nobody says what they touch but `portal`; `old` and its cycle are closed, `draft` is not committed.
+        "MAP-02": {name for name in key_results if name not in ("portal", "old", "draft")},
         "MAP-03": {"ghostly"},
         "OWN-02": {"latency", "errors"},
         "OWN-04": {"latency", "errors"},
@@ -90,9 +94,10 @@ def test_reports_built_after_the_audit_show_what_it_allows(copied, marts):
     verdict = decide_and_record(**copied.gate(), run_id="run")
 
     assert failing(reports) == {}
-    assert reports.outcome("RPT-02").judged_count == reports.outcome("DAT-06").judged_count == 16
+    # 16 key results; RPT-02 judges their objectives too.
+    assert (reports.outcome("RPT-02").judged_count, reports.outcome("DAT-06").judged_count) == (19, 16)
     assert verdict.blocked == ("DAT-01",)
-    assert verdict.withheld == ("DAT-03", "MAP-01", "MAP-03", "OWN-02", "OWN-04")
+    assert verdict.withheld == ("DAT-03", "DAT-04", "MAP-01", "MAP-02", "MAP-03", "OWN-02", "OWN-04")
     with pytest.raises(GateClosed, match="DAT-01 failed for 1 subject"):
         confirm_publishable(**copied.gate())
 

@@ -2,8 +2,8 @@
     materialized=by_increments(),
     on_schema_change="fail",
     incremental_strategy="touched",
-    pre_hook="{{ begin_increment(touched_key_results(), staged=ref('int_key_result_kpi__steps')) }}",
-    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) }}",
+    pre_hook="{{ begin_increment(touched_key_results(), staged=ref('int_key_result_kpi__steps')) if keeps_increments() }}",
+    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) if keeps_increments() }}",
 ) }}
 {{- judged_by_the_run() }}
 {{- computed_by_touched_days() }}
