@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 {%- set weekdays = range(7) -%}
 
 -- A forecast changes only when a period ends, as the steps do, and on the due day, which knows the facts.

@@ -1,3 +1,4 @@
+{{ config(materialized="view") }}
 {%- set so_far -%} over (partition by kpi_id order by period_start_on) {%- endset -%}
 {%- set recent -%}
 over (
