@@ -2,7 +2,7 @@
 
 For each size: a lake of so many observations (20,000 KPIs), 10,000 key results and 30,000 links; a full build of every
 model up to the marts, without tests; the same facts by plain DuckDB, straight from the Parquet files into tables; both
-compared; then one more day of observations, and the increment that takes them in. Every build is a process of its own
+compared; then one more day of observations, and the build that takes them in. Every build is a process of its own
 with the same threads and memory limit. dbt's own start, measured on an empty selection, is printed apart and is part of
 all its figures.
 
@@ -193,13 +193,13 @@ def measure(millions: float, rounds: int, folder: Path) -> None:
     day = dbt(lake, warehouse, as_of + timedelta(days=1))
     print(f"  one day more      {day} ({added:,} observations)")
     print(
-        f"  increment / full build: {day.wall / full.wall:.3f} of wall, {day.cpu / full.cpu:.3f} of CPU; "
+        f"  build with one day more / full build: {day.wall / full.wall:.3f} of wall, {day.cpu / full.cpu:.3f} of CPU; "
         f"beyond dbt's start {(day.cpu - start.cpu) / (full.cpu - start.cpu):.3f} of CPU (goal: at most {DAY_GOAL})",
         flush=True,
     )
     by_hand(lake, database, as_of + timedelta(days=1))
     differences(warehouse, database)
-    print("  the increment's facts equal those by hand, row by row", flush=True)
+    print("  the facts of one day more equal those by hand, row by row", flush=True)
 
 
 def main() -> None:

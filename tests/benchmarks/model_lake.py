@@ -25,7 +25,7 @@ OBJECTIVES = 1_000
 LINKS_EACH = 3
 DAILY_LOADS = 30
 LAST_DAY = date(2026, 12, 14)
-"""Newest day with observations before the increment; the active quarter started 74 days earlier."""
+"""Newest day with observations before the day that is added; the active quarter started 74 days earlier."""
 
 _DEFINED_AT = datetime(2015, 1, 1, 6)
 _ARROW_TO_SQL = {

@@ -1,6 +1,6 @@
 {#-
-  Sums of floating-point numbers depend on their order in the last digit, and a build by increments must give what a
-  whole build gives: these add up in a stated order, where the engine can. Elsewhere the last digit is not promised.
+  Sums of floating-point numbers depend on their order in the last digit, and a warehouse that is built again must hold
+  the same rows: these add up in a stated order, where the engine can. Elsewhere the last digit is not promised.
 -#}
 
 {#- Sum of `value` over a group, added up in the order of `in_order`. -#}

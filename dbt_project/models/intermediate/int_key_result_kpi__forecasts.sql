@@ -1,4 +1,3 @@
-{{ config(materialized="view") }}
 {%- set weekdays = range(7) -%}
 
 -- A forecast changes only when a period ends, as the steps do, and on the due day, which knows the facts.

@@ -1,4 +1,3 @@
-{{ config(materialized="view") }}
 {%- set so_far -%}
 over (
             partition by limited.key_result_kpi_interval_key order by limited.period_start_on
@@ -8,7 +7,7 @@ over (
 
 -- What is known of a link changes only when a period ends, so that this grows with observations and not with days.
 with intervals as (
-    select * from {{ ref("int_key_result_kpi__due") }}
+    select * from {{ ref("int_key_result_kpi__intervals") }}
 ),
 
 observations as (

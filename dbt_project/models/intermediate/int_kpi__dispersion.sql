@@ -1,4 +1,3 @@
-{{ config(materialized="view") }}
 {%- set so_far -%} over (partition by kpi_id order by period_start_on) {%- endset -%}
 {%- set recent -%}
 over (
@@ -12,7 +11,7 @@ with measuring as (
     select
         kpi_id,
         max(grain) as grain
-    from {{ ref("int_key_result_kpi__due") }}
+    from {{ ref("int_key_result_kpi__intervals") }}
     where link_type = 'measures'
     group by kpi_id
 ),

@@ -1,5 +1,3 @@
-{{ config(materialized="view") }}
-
 -- Only what the due days of key results can use; all else would be carried for nothing. Besides the periods of
 -- the links' own time that is the one which stands when it starts, and before that one as many as a trailing mean or a
 -- forecast takes.
@@ -17,7 +15,7 @@ with needed as (
             end
             * case grain when 'day' then 1 when 'week' then 7 when 'month' then 31 else 92 end
         ) as reach_days
-    from {{ ref("int_key_result_kpi__due") }}
+    from {{ ref("int_key_result_kpi__intervals") }}
     group by kpi_id
 ),
 

@@ -1,12 +1,3 @@
-{{ config(
-    materialized=by_increments(),
-    on_schema_change="fail",
-    incremental_strategy="touched",
-    pre_hook="{{ begin_increment(touched_key_results()) if keeps_increments() }}",
-    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) if keeps_increments() }}",
-) }}
-{{- judged_by_the_run() }}
-{{- computed_by_touched_days() }}
 {#- Of several reasons, the first of these is the key result's. -#}
 {%- set reasons = [
     "unknown_kpi", "no_target", "no_baseline", "no_limit", "degenerate_range", "no_data", "stale", "no_due_period",
@@ -45,7 +36,7 @@ with links as (
             {% endfor -%}
         end as null_reason
     from {{ ref("fct_key_result_kpi") }} as links
-    inner join {{ ref("int_key_result_daily__due") }} as days
+    inner join {{ ref("int_key_result__days") }} as days
         on links.key_result_id = days.key_result_id and links.as_of = days.day
     where links.link_type = 'measures'
     group by links.as_of, links.key_result_id
@@ -72,7 +63,7 @@ milestones as (
         ) }} as weight_done,
         count(*) as milestone_count,
         count(case when milestones.completed_on <= days.day then 1 end) as milestones_done
-    from {{ ref("int_key_result_daily__due") }} as days
+    from {{ ref("int_key_result__days") }} as days
     inner join {{ ref("int_key_result__intervals") }} as intervals
         on days.key_result_interval_key = intervals.key_result_interval_key
     inner join {{ ref("stg_lake__key_result_milestones") }} as milestones
@@ -142,7 +133,7 @@ rolled_up as (
         coalesce(links.is_weight_assumed, 0) = 1
         or coalesce(intervals.direction = 'milestone' and not milestones.weight > 0, false) as is_weight_assumed,
         days.is_latest
-    from {{ ref("int_key_result_daily__due") }} as days
+    from {{ ref("int_key_result__days") }} as days
     inner join {{ ref("int_key_result__intervals") }} as intervals
         on days.key_result_interval_key = intervals.key_result_interval_key
     left join links on days.key_result_id = links.key_result_id and days.day = links.as_of

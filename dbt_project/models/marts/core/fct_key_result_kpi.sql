@@ -1,18 +1,8 @@
-{{ config(
-    materialized=by_increments(),
-    on_schema_change="fail",
-    incremental_strategy="touched",
-    pre_hook="{{ begin_increment(touched_key_results(), staged=ref('int_key_result_kpi__steps')) if keeps_increments() }}",
-    post_hook="{{ end_increment(loads_of_observations(), ref('int_key_result__inputs')) if keeps_increments() }}",
-) }}
-{{- judged_by_the_run() }}
-{{- computed_by_touched_days() }}
-
 with steps as (
     select
         steps.*,
         days.day
-    from {{ staged(ref("int_key_result_kpi__steps")) }} as steps
+    from {{ ref("int_key_result_kpi__steps") }} as steps
     {{ days_from_until("steps.first_day", "steps.end_day") }}
 ),
 

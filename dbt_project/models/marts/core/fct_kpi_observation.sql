@@ -1,11 +1,3 @@
-{{ config(
-    materialized=by_increments(),
-    on_schema_change="fail",
-    incremental_strategy="delete+insert",
-    unique_key=["kpi_id", "period_start_on"],
-    pre_hook="{{ begin_increment(periods=periods_touched_in_the_lake()) }}",
-    post_hook="{{ end_increment(committed_loads(), kpi_grains()) }}",
-) }}
 {%- set in_order -%}
 over (
             partition by observations.kpi_id, observations.period_start_on
@@ -16,30 +8,15 @@ over (
 {%- set is_known -%}
 vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
 {%- endset %}
-{{- judged_by_the_run() }}
 
 -- A tombstone (obs_status M, no value) is a vintage like any other: as the newest one it is current, and says that the
 -- period has no value. Whoever wants values takes those that are current and not null.
-{% if is_incremental() -%}
--- All vintages of a touched period are ranked again: a late one may fall between two others.
-with known as (
-    select observations.*
-    from {{ ref("stg_lake__observations") }} as observations
-    inner join {{ touched_periods() }} as touched
-        on observations.kpi_id = touched.kpi_id and observations.period_start_on = touched.period_start_on
-    where observations.{{ is_known }}
-),
-{%- else -%}
-with
-{%- endif %}
-{%- set known = "known" if is_incremental() else ref("stg_lake__observations") %}
-
 -- Ranking is what costs most, and few periods have more than one vintage: the others are spared it.
-repeated as (
+with repeated as (
     select
         kpi_id,
         period_start_on
-    from {{ known }}
+    from {{ ref("stg_lake__observations") }}
     where {{ is_known }}
     group by kpi_id, period_start_on
     having count(*) > 1
@@ -51,7 +28,7 @@ ranked as (
         lag(observations.value) {{ in_order }} as restates_value,
         lag(observations.vintage_at) {{ in_order }} as restates_vintage_at,
         lead(observations.vintage_at) {{ in_order }} as next_vintage_at
-    from {{ known }} as observations
+    from {{ ref("stg_lake__observations") }} as observations
     inner join repeated
         on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
     where observations.{{ is_known }}
@@ -67,7 +44,7 @@ vintages as (
         cast(null as double) as restates_value,
         cast(null as timestamp) as restates_vintage_at,
         cast(null as timestamp) as next_vintage_at
-    from {{ known }} as observations
+    from {{ ref("stg_lake__observations") }} as observations
     left join repeated
         on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
     where repeated.kpi_id is null and observations.{{ is_known }}

@@ -1,20 +1,7 @@
-{{ config(
-    materialized=by_increments(),
-    on_schema_change="fail",
-    incremental_strategy="touched",
-    pre_hook="{{ begin_increment(periods=periods_touched_for_restatement()) }}",
-    post_hook="{{ end_increment(loads_of_observations(), terms_of_restatement()) }}",
-) }}
-{{- judged_by_the_run() }}
-
 -- What changed after it was known, or became known too late. Vintages that repeat the value are no restatements.
 with vintages as (
     select observations.*
     from {{ ref("fct_kpi_observation") }} as observations
-    {% if is_incremental() -%}
-    inner join {{ touched_periods() }} as touched
-        on observations.kpi_id = touched.kpi_id and observations.period_start_on = touched.period_start_on
-    {%- endif %}
 ),
 
 judged as (
