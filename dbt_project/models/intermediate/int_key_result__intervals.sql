@@ -48,6 +48,7 @@ completed as (
         or (reported.is_current and coalesce(reported.reported_until, reported.last_on) <= reported.last_on)
 ),
 
+-- As it was known at the lock: a version that was rewritten since does not move the locked goal.
 locked as (
     select
         key_result_id,
@@ -56,8 +57,7 @@ locked as (
         lower_limit,
         upper_limit,
         direction
-    from {{ ref("int_key_result__versions") }}
-    where is_locked_version
+    from {{ ref("int_key_result__locked") }}
 ),
 
 objectives as (
@@ -104,7 +104,8 @@ select
     -- Until the lock, the version of the day stands for the locked one.
     {% for field in ["direction", "baseline", "target", "lower_limit", "upper_limit"] -%}
     case
-        when chosen.valid_to > chosen.locks_on then locked.{{ field }} else chosen.{{ field }}
+        when chosen.valid_to > chosen.locks_on and locked.key_result_id is not null then locked.{{ field }}
+        else chosen.{{ field }}
     end as locked_{{ field }},
     {% endfor -%}
     rules.on_track_limit,

@@ -1,4 +1,3 @@
-
 -- The goal of the newest cycle before, on the same KPI: it was missed, and the new one asks for less.
 with goals as (
     select
