@@ -78,8 +78,8 @@ def test_an_outcome_says_how_many_were_judged(company, audit):
 
     assert report.outcome("OWN-01").judged_count == 3
     assert report.outcome("DAT-03").judged_count == 2
-    assert report.outcome("OWN-03").outcome == "excluded"
-    assert report.outcome("OWN-03").judged_count is None
+    assert report.outcome("POL-03").outcome == "excluded"
+    assert report.outcome("POL-03").judged_count is None
 
 
 def test_every_offending_subject_is_written_once_whatever_their_number(company, audit):
@@ -173,8 +173,8 @@ def test_a_rule_that_writes_is_not_evaluated(audit):
         ("delete from marts.dim_key_result", {"OWN-01", "MAP-01"}),
         ("update marts.dim_key_result set state = null", {"OWN-01", "MAP-01"}),
         ("update marts.dim_key_result set is_current = null", {"OWN-01", "MAP-01"}),
-        ("delete from marts.dim_kpi", {"OWN-02"}),
-        ("update marts.dim_kpi set lifecycle = null", {"OWN-02"}),
+        ("delete from marts.dim_kpi", {"OWN-02", "POL-01", "POL-02"}),
+        ("update marts.dim_kpi set lifecycle = null", {"OWN-02", "POL-01", "POL-02"}),
         ("delete from intermediate.int_definitions__references", {"MAP-03"}),
     ],
 )
