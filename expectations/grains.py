@@ -82,6 +82,7 @@ REFERENCES: dict[Stage, tuple[Reference, ...]] = {
         Reference("marts.fct_key_result_daily", "key_result_key", "marts.dim_key_result"),
         Reference("marts.fct_key_result_kpi", "key_result_key", "marts.dim_key_result"),
         Reference("marts.fct_key_result_kpi", "kpi_key", "marts.dim_kpi"),
+        Reference("marts.fct_objective_daily", "objective_key", "marts.dim_objective"),
     ),
     "reports": (),
 }

@@ -117,6 +117,8 @@ def record(draw, sheet: Sheet):
         )
     if sheet.name == "decisions":
         fields["kpi"] = draw(IDS)
+    if fields.get("calendar") == "working_days":
+        fields["grain"] = "day"
     for child in children(sheet.name):
         if child.field != "key_results":
             items = draw(st.lists(record(child), max_size=2))

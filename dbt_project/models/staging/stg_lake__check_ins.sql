@@ -4,7 +4,7 @@ select
     is_deleted,
     check_in_id,
     key_result_id,
-    "on" as reported_on,
+    {{ adapter.quote("on") }} as reported_on,
     by_id as reported_by_id,
     status as reported_status,
     confidence,

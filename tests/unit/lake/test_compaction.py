@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from orchestration.errors import LakeError
 from orchestration.lake import compaction
 from orchestration.lake.compaction import compact
-from orchestration.lake.store import ASIDE, COMPACTED, Lake
+from orchestration.lake.store import ASIDE, COMPACTED, SCHEMA_FILE, Lake
 from tests.unit.ingestion.small_feed import HEADER, NOW, SmallFeed
 
 SCHEMA = pa.schema(
@@ -53,7 +53,7 @@ def answer(lake: Lake, entity: str = "things") -> list[tuple]:
 
 
 def files(lake: Lake, folder: str = "things/s") -> list[str]:
-    return sorted(path.name for path in (lake.root / folder).glob("*.parquet") if not path.name.startswith("_"))
+    return sorted(path.name for path in (lake.root / folder).glob("*.parquet") if path.name != SCHEMA_FILE)
 
 
 def test_small_files_become_one_and_every_row_stays(lake):
