@@ -15,8 +15,9 @@ from tests.integration.tiny_lake import DBT_PROJECT, Warehouse
 LAYERS = ["staging", "intermediate", "marts", "reports"]
 # Both are read by every staging model: what a run may know is decided in one place.
 KNOWLEDGE = {"int_run__context", "stg_lake__loads"}
-# The facts that others are computed from: intermediate models read them there, rather than keep them twice.
-KEPT_ONCE = {"fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily"}
+# The calendar, and the facts that others are computed from: intermediate models read them there, rather than keep them
+# twice.
+KEPT_ONCE = {"dim_date", "dim_cycle", "fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily"}
 
 
 @pytest.fixture(scope="module")

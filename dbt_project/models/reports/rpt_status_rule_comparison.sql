@@ -69,6 +69,7 @@ judged as (
 )
 
 select
+    {{ row_key(["key_result_id", "status_rule_id", "status_rule_version"]) }} as key_result_status_rule_key,
     as_of,
     key_result_id,
     status_rule_id,

@@ -70,6 +70,7 @@ explained as (
 )
 
 select
+    {{ row_key(["explained.org_unit_id", "explained.cycle_id"]) }} as org_unit_cycle_key,
     explained.org_unit_id,
     explained.cycle_id,
     coalesce(units.org_unit_name, explained.org_unit_id) as org_unit_name,
