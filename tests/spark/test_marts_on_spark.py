@@ -26,7 +26,7 @@ LAKES = ["acme", "flights", "manufacturer"]
 PUBLISHED = ("marts", "reports")
 # A run of small queries: compiling them to machine code takes longer than running them as they are.
 SPARK_DEFAULTS = """\
-spark.driver.defaultJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+spark.driver.defaultJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m
 spark.sql.adaptive.enabled false
 spark.sql.codegen.wholeStage false
 spark.sql.files.minPartitionNum 1
