@@ -113,7 +113,7 @@ with behind as (
     select links.kpi_id, count(distinct links.key_result_id) as key_result_count
     from shown_links as links
     inner join key_result_subjects as key_results using (key_result_id)
-    where links.status = 'off_track' and key_results.cycle_state <> 'closed'
+    where links.status in ('off_track', 'at_risk') and key_results.cycle_state <> 'closed'
     group by links.kpi_id
 ),
 owners as (
@@ -137,9 +137,9 @@ known as (
             case when shown.is_withheld then 'withheld' end,
             case when shown.variation = 'concern' then 'special cause of concern' end,
             {_FOUND},
-            case when behind.key_result_count = 1 then '1 key result is off track with it' end,
+            case when behind.key_result_count = 1 then '1 key result lags with it' end,
             case when behind.key_result_count > 1
-                then behind.key_result_count || ' key results are off track with it' end
+                then behind.key_result_count || ' key results lag with it' end
         ), '') as attention,
         behind.key_result_count
     from (

@@ -104,7 +104,8 @@ def _quarantined(row: Row) -> Cell:
 
 
 def _newest(row: Row) -> Cell:
-    note = f"{days(row['age_days'])} old" if row["age_days"] is not None else ""
+    old = row["age_days"]
+    note = "" if old is None else f"{days(old)} old" if old >= 0 else "later than the report"
     if note and row["agreed_offset_days"] is not None:
         note += f", {row['agreed_offset_days']:g} agreed"
     return Cell(moment(row["newest_period_on"]), note, sort=moment(row["newest_period_on"]))

@@ -82,7 +82,8 @@ def _lead(card: Row | None, review: Review, known: Row) -> list[str]:
     lead = []
     if card["progress"] is not None:
         expected = card["expected_progress"]
-        beside = f"; {percent(expected)} was expected by {review.as_of}" if expected is not None else ""
+        by = min(review.as_of, card["due_on"] or review.as_of)
+        beside = f"; {percent(expected)} was expected by {by}" if expected is not None else ""
         lead.append(f"{attained(card['progress'])} of the way{beside}.")
     elif card["null_reason"]:
         lead.append(f"It cannot be assessed: {words(card['null_reason'])}.")

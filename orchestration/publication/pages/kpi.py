@@ -181,7 +181,7 @@ def _owners(rows: Sequence[Row], links: Links, facts: SiteFacts) -> Section:
             Column("Person", lambda row: links.cell("person", row["person_id"], row["person_name"])),
             Column("Since", lambda row: Cell(moment(row["owned_from"]))),
             Column("Acknowledged", lambda row: Cell(moment(row["acknowledged_on"]) or "not yet")),
-            Column("Controls", _controls, is_number=True),
+            Column("Controls", _controls, width=30),
             Column("Evidence", evidence),
         ],
         rows,

@@ -59,10 +59,17 @@ def _waiting_sentence(review: Review) -> str:
     failed = [row for row in review.findings if row["outcome"] == "failed"]
     holding = [row for row in failed if row["severity"] != "warn"]
     oldest = max((row["age_days"] for row in failed), default=0)
-    if not failed:
-        return "No failure waits for anybody."
     waits = f"; the oldest waits for {days(oldest)}" if oldest else ""
-    return f"{counted(len(failed), 'failure')} to mend, of which {len(holding):,} hold figures back{waits}."
+    mend = f"{counted(len(failed), 'failure')} to mend, of which {len(holding):,} hold figures back{waits}."
+    lagging = [
+        f"{counted(count, 'key result')} of open cycles {'is' if count == 1 else 'are'} {word}"
+        for word, count in (
+            (word, sum(person[name] for person in review.subjects.people))
+            for word, name in (("off track", "off_track_count"), ("at risk", "at_risk_count"))
+        )
+        if count
+    ]
+    return " ".join([mend if failed else "No rule fails.", *(f"{sentence}." for sentence in lagging)])
 
 
 def _brief(table: Table, limit: int, more: str | None) -> Table:
