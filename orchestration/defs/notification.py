@@ -31,7 +31,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         pool=WAREHOUSE_POOL,
         kinds={"apprise"},
     )
-    def notifications(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+    def notifications(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """Digest for each person whom an escalation asks, and for operators when the gate is closed."""
         from orchestration.notification.notify import notify
 

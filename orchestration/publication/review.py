@@ -84,7 +84,9 @@ absent as (
     group by all
 ),
 first_seen as (
-    select audited.rule_id, audited.subject_type, audited.subject_id, audited.stage, min(earlier.audited_at) as seen_at
+    select
+        audited.rule_id, audited.subject_type, audited.subject_id, audited.stage, min(earlier.audited_at) as seen_at,
+        min(earlier.as_of) as seen_on
     from audited
     inner join lake.integrity_results as earlier
         on earlier.stage = audited.stage and earlier.rule_id = audited.rule_id
@@ -113,7 +115,8 @@ select
     audited.source_file,
     audited.source_row,
     first_seen.seen_at as first_seen_at,
-    date_diff('day', first_seen.seen_at, audited.audited_at) as age_days,
+    first_seen.seen_on as first_seen_on,
+    date_diff('day', first_seen.seen_on, audited.as_of) as age_days,
     first_seen.seen_at >= audited.audited_at as is_new
 from audited
 left join first_seen
@@ -270,6 +273,22 @@ group by rule_id, as_of
 qualify row_number() over (partition by rule_id order by as_of desc) <= {TREND_DAYS}
 order by rule_id, as_of
 """
+# What is overdue, at the highest level, and oldest comes first; what is waived or gone, last.
+ESCALATIONS = """
+select escalation.*, coalesce(action.name, escalation.decided_by_id) as decided_by_name
+from reports.rpt_escalation as escalation
+left join named as action on action.subject_type = 'person' and action.subject_id = escalation.decided_by_id
+where escalation.as_of = $as_of::date and ($is_open or escalation.trigger_type = 'failed_rule')
+order by
+    not escalation.is_open, escalation.state = 'waived', not escalation.is_overdue, escalation.level desc,
+    coalesce(list_position(['block', 'withhold', 'off_track', 'warn'], coalesce(escalation.severity, 'off_track')), 9),
+    escalation.age_days desc, escalation.due_on, escalation.subject_name, escalation.escalation_id, escalation.opened_on
+"""
+HISTORY = """
+select * from reports.rpt_integrity_history
+where as_of = $as_of::date
+order by dimension, open_count desc, reopened_count desc, oldest_open_days desc nulls last, dimension_name, dimension_id
+"""
 COMPANY = "select name from lake.definitions_company order by loaded_at desc, load_id desc limit 1"
 
 
@@ -332,6 +351,8 @@ class Review:
     status_changes: Sequence[Row]
     oldest_input: Row | None
     subjects: Subjects
+    escalations: Sequence[Row]  # open ones first; while the gate is closed, only those that a rule opened
+    history: Sequence[Row]  # how often and how long rules failed, per rule, unit, owner and feed
 
     @property
     def as_of(self) -> date:
@@ -358,7 +379,9 @@ def read_review(
         AuditError: The warehouse cannot be opened.
     """
     audits = [verdict.audit_ids[stage] for stage in STAGES if stage in verdict.audit_ids]
-    asked = {"audits": audits, "as_of": verdict.as_of}
+    asked = {"audits": audits, "as_of": verdict.as_of, "is_open": verdict.passing}
+    # Reports that were not audited are not those of this run: nothing is read from them.
+    are_built = "reports" in verdict.audit_ids
     with _open(warehouse, lake) as connection:
         connection.execute(NAMED)
         connection.execute(FINDINGS, {"audits": audits})
@@ -380,7 +403,9 @@ def read_review(
             measures=rows_of(connection, MEASURES) if shown else [],
             status_changes=rows_of(connection, STATUS_CHANGES, asked) if shown else [],
             oldest_input=next(iter(rows_of(connection, OLDEST_INPUT)), None) if shown else None,
-            subjects=read_subjects(connection, as_of=verdict.as_of, is_open=shown),
+            subjects=read_subjects(connection, as_of=verdict.as_of, is_open=shown, are_built=are_built),
+            escalations=rows_of(connection, ESCALATIONS, asked) if are_built else [],
+            history=rows_of(connection, HISTORY, asked) if are_built else [],
         )
 
 

@@ -31,8 +31,10 @@ from orchestration.errors import PublicationError
 from orchestration.lake.store import Lake
 from orchestration.publication import durable_files
 from orchestration.publication.pages.changes import changes_of, changes_page
+from orchestration.publication.pages.escalations import escalations_page
 from orchestration.publication.pages.feeds import feeds_of, feeds_page
 from orchestration.publication.pages.find import find_page
+from orchestration.publication.pages.history import history_page
 from orchestration.publication.pages.key_result import key_result_pages
 from orchestration.publication.pages.kpi import kpi_pages
 from orchestration.publication.pages.kpis import kpis_page
@@ -129,10 +131,12 @@ def main_pages(review: Review, run: SiteFacts, links: Links) -> list[Page]:
     return [
         overview_page(review, run, links, changes, feeds),
         changes_page(changes),
+        escalations_page(review, links),
         scorecard_page(review, run, links),
         kpis_page(review, links),
         people_page(review, links),
         rules_page(review, links),
+        history_page(review, links),
         feeds_page(review, feeds),
         find_page(review, links),
     ]

@@ -30,7 +30,8 @@ create temp table shown_kpis (
     kpi_id varchar, value double, variation varchar, assurance varchar, special_cause varchar, withheld_reason varchar,
     is_withheld boolean, period_start_on date
 );
-create temp table shown_links (kpi_id varchar, key_result_id varchar, status varchar)
+create temp table shown_links (kpi_id varchar, key_result_id varchar, status varchar);
+create temp table shown_escalations (owner_id varchar, is_overdue boolean)
 """
 _LET_THROUGH = """
 insert into shown_key_results by name
@@ -43,6 +44,12 @@ from reports.rpt_kpi_control_chart
 where is_latest;
 insert into shown_links by name
 select kpi_id, key_result_id, status from reports.rpt_key_result_kpi
+"""
+_ESCALATED = """
+insert into shown_escalations by name
+select owner_id, is_overdue
+from reports.rpt_escalation
+where is_open and state <> 'waived' and as_of = $as_of::date and ($is_open or trigger_type = 'failed_rule')
 """
 _WORST = """
 create temp table worst as
@@ -212,7 +219,11 @@ from known
 """
 _PEOPLE = """
 create temp table person_subjects as
-with found as (
+with asked as (
+    select owner_id as person_id, count(*) as escalation_count, count(*) filter (where is_overdue) as overdue_count
+    from shown_escalations group by owner_id
+),
+found as (
     select
         owner_id as person_id,
         count(*) filter (where severity <> 'warn') as holding_count,
@@ -234,7 +245,8 @@ kpis as (
 known as (
     select
         people.person_id, people.person_name, people.org_unit_id, units.name as org_unit_name, people.active_to,
-        people.source_file, people.source_row,
+        people.source_file, people.source_row, coalesce(asked.escalation_count, 0) as escalation_count,
+        coalesce(asked.overdue_count, 0) as overdue_count,
         coalesce(found.holding_count, 0) as holding_count, coalesce(found.warning_count, 0) as warning_count,
         found.oldest_days,
         coalesce(key_results.key_result_count, 0) as key_result_count,
@@ -246,6 +258,7 @@ known as (
         qualify row_number() over (partition by person_id order by valid_from desc) = 1
     ) as people
     left join named as units on units.subject_type = 'unit' and units.subject_id = people.org_unit_id
+    left join asked on asked.person_id = people.person_id
     left join found on found.person_id = people.person_id
     left join key_results on key_results.person_id = people.person_id
     left join kpis on kpis.person_id = people.person_id
@@ -253,10 +266,11 @@ known as (
 )
 select
     *,
-    holding_count + warning_count + off_track_count + at_risk_count + concern_count > 0 as has_attention,
+    escalation_count + holding_count + warning_count + off_track_count + at_risk_count + concern_count > 0
+        as has_attention,
     row_number() over (
-        order by holding_count desc, off_track_count desc, warning_count desc, at_risk_count desc, concern_count desc,
-            person_name, person_id
+        order by overdue_count desc, holding_count desc, off_track_count desc, warning_count desc, at_risk_count desc,
+            concern_count desc, person_name, person_id
     ) as place
 from known
 """
@@ -367,17 +381,22 @@ class Subjects:
     calibration: Mapping[str, Row] = field(default_factory=dict)
 
 
-def read_subjects(connection: duckdb.DuckDBPyConnection, *, as_of: date, is_open: bool) -> Subjects:
+def read_subjects(connection: duckdb.DuckDBPyConnection, *, as_of: date, is_open: bool, are_built: bool) -> Subjects:
     """Read every subject, and details of those that get a page.
 
     Args:
         connection: Sees `marts`, `reports`, and the temporary tables `named` and `findings` of the review.
         as_of: Business date.
         is_open: Whether the gate let the figures through; else neither a figure nor a status is read.
+        are_built: Whether the reports are those of this run; else no escalation is read.
     """
-    for script in (_SHOWN, _LET_THROUGH if is_open else "", _WORST, _KEY_RESULTS, _KPIS, _UNITS, _PEOPLE):
+    for script in (_SHOWN, _LET_THROUGH if is_open else "", _WORST):
         for statement in connection.extract_statements(script):
             connection.execute(statement)
+    if are_built:
+        connection.execute(_ESCALATED, {"as_of": as_of, "is_open": is_open})
+    for script in (_KEY_RESULTS, _KPIS, _UNITS, _PEOPLE):
+        connection.execute(script)
     connection.execute(_PAGED, {"most": SUBJECT_PAGES})
     asked = {"as_of": as_of}
 

@@ -45,6 +45,8 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "consistently_passes": Tone("good", "✔", "consistently passes"),
         "consistently_fails": Tone("bad", "✕", "consistently fails"),
         "inconsistent": Tone("mute", "~", "hit or miss"),
+        # state of an escalation
+        "overdue": Tone("bad", "■", "overdue"),
         # outcome of a load
         "loaded": Tone("good", "✔", "loaded"),
         "rejected": Tone("bad", "✕", "rejected"),

@@ -170,9 +170,9 @@ def subject_column(links: Links) -> Column:
 
 def since(row: Row) -> Cell:
     """Show when a finding was first seen."""
-    first = row["first_seen_at"]
-    note = "new" if row["is_new"] else days(row["age_days"])
-    return Cell(moment(first.date()) if first else "", note, sort=moment(first))
+    first = row["first_seen_on"]
+    note = "new" if row["is_new"] else days(row["age_days"]) if row["age_days"] else "today"
+    return Cell(moment(first), note, sort=moment(first))
 
 
 def key_result_cell(row: Row, links: Links, note: str = "") -> Cell:

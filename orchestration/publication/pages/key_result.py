@@ -19,6 +19,7 @@ from orchestration.publication.pages.cells import (
     words,
 )
 from orchestration.publication.pages.chart import progress_chart
+from orchestration.publication.pages.escalations import escalations_section
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts, fact
 from orchestration.publication.pages.scorecard import goalposts_table
@@ -35,21 +36,18 @@ def key_result_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator
     measures = grouped_by(review.measures, "key_result_id")
     findings = grouped(review.findings, "subject_type", "subject_id")
     moves = grouped(review.subjects.goalposts, "subject_type", "subject_id")
+    escalations = grouped(review.escalations, "subject_type", "subject_id")
     for known in review.subjects.key_results:
         key = ("key_result", known["key_result_id"])
         if key not in links.pages:
             continue
         card = cards.get(known["key_result_id"])
         found = findings.get(key, [])
-        sections = [
-            Section(
-                "failing",
-                "Rules that fail for it",
-                table=findings_table(
-                    found, evidence_of(facts.source_url), links, caption="What holds it back", has_subject=False
-                ),
-            )
-        ]
+        table = findings_table(
+            found, evidence_of(facts.source_url), links, caption="What holds it back", has_subject=False
+        )
+        sections = [Section("failing", "Rules that fail for it", table=table)] if found or not card else []
+        sections += filter(None, [escalations_section(escalations.get(key, []), links)])
         if card:
             chart = progress_chart(review.subjects.progress.get(known["key_result_id"], []))
             if chart:
@@ -66,7 +64,7 @@ def key_result_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator
             lead=_lead(card, review, known),
             bar=Bar(card["progress"], card["expected_progress"]) if card and card["progress"] is not None else None,
             facts=[*_people(known, card, links), *(_figures(card) if card else []), *_origin(known)],
-            sections=sections if found or not card else sections[1:],
+            sections=sections,
         )
 
 

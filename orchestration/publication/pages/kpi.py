@@ -16,6 +16,7 @@ from orchestration.publication.pages.cells import (
     words,
 )
 from orchestration.publication.pages.chart import CAUSES, control_chart
+from orchestration.publication.pages.escalations import escalations_section
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts, fact
 from orchestration.publication.pages.scorecard import goalposts_table
@@ -34,6 +35,7 @@ def kpi_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]:
     measures = grouped_by(review.measures, "kpi_id")
     findings = grouped(review.findings, "subject_type", "subject_id")
     moves = grouped(subjects.goalposts, "subject_type", "subject_id")
+    escalations = grouped(review.escalations, "subject_type", "subject_id")
     for known in subjects.kpis:
         kpi_id = known["kpi_id"]
         key = ("kpi", kpi_id)
@@ -46,6 +48,7 @@ def kpi_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]:
                 found, evidence_of(facts.source_url), links, caption="What is wrong with it", has_subject=False
             )
             sections.append(Section("failing", "Rules that fail for it", table=table))
+        sections += filter(None, [escalations_section(escalations.get(key, []), links)])
         if points:
             sections.append(_chart(points))
         if review.verdict.passing:

@@ -14,6 +14,7 @@ from orchestration.publication.pages.cells import (
     unit_column,
 )
 from orchestration.publication.pages.changes import Changes
+from orchestration.publication.pages.escalations import escalations_table, sentence, split
 from orchestration.publication.pages.feeds import Feeds
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, SiteFacts
@@ -36,6 +37,8 @@ def overview_page(review: Review, facts: SiteFacts, links: Links, changes: Chang
         "verdict": _verdict(review, facts),
         "changes": changes,
         "news": [_brief(table, 6, f"changes.html#{table.id}") for table in changes.tables],
+        "escalation_sentence": sentence(review),
+        "escalations": _brief(escalations_table(split(review.escalations)[0], links), BRIEF, "escalations.html"),
         "waiting_sentence": _waiting_sentence(review),
         "waiting": _brief(waiting, BRIEF, "people.html"),
         "failing": rule_index([one for one in failing_rules(review) if one.needs_attention], links, review),

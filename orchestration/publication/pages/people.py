@@ -18,6 +18,7 @@ from orchestration.publication.pages.cells import (
     subject_column,
     unit_column,
 )
+from orchestration.publication.pages.escalations import escalations_section
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts, fact
 from orchestration.publication.pages.subject import subject_page
@@ -44,12 +45,14 @@ def to_do_table(review: Review, links: Links) -> Table:
     """Return who has what to attend to."""
     return Table(
         "to-do",
-        "One row per person, who holds back most first",
+        "One row per person, who has most overdue and holds back most first",
         [
             Column("Person", lambda row: links.cell("person", row["person_id"], row["person_name"])),
             unit_column(links),
+            count_column("Overdue", "overdue_count", hide_zero=True),
+            count_column("Escalations", "escalation_count", hide_zero=True),
             count_column("Failures that hold back", "holding_count", hide_zero=True),
-            count_column("Failures that warn", "warning_count", hide_zero=True),
+            count_column("That warn", "warning_count", hide_zero=True),
             Column("Oldest", _oldest, is_number=True),
             count_column("KRs off track", "off_track_count", hide_zero=True),
             count_column("KRs at risk", "at_risk_count", hide_zero=True),
@@ -94,6 +97,7 @@ def unit_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]
     kpis = grouped_by(subjects.kpis, "org_unit_id")
     findings = grouped_by(review.findings, "org_unit_id")
     objectives = grouped_by(subjects.objectives, "org_unit_id")
+    escalations = grouped_by(review.escalations, "org_unit_id")
     for unit in subjects.units:
         unit_id = unit["org_unit_id"]
         if ("unit", unit_id) not in links.pages:
@@ -112,6 +116,7 @@ def unit_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]
                 fact("Defined in", place(unit["source_file"], unit["source_row"])),
             ],
             sections=_filled(
+                escalations_section(escalations.get(unit_id, []), links),
                 _failures("Rules that fail here", findings.get(unit_id, []), facts, links),
                 Section("objectives", "Objectives", table=_objectives(objectives.get(unit_id, []), links)),
                 Section("key-results", "Key results", table=_cards(cards.get(unit_id, []), links)),
@@ -127,6 +132,7 @@ def person_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Pag
     kpis = grouped_by(subjects.kpis, "owner_id")
     findings = grouped_by(review.findings, "owner_id")
     waivers = grouped_by(review.waivers, "approved_by_id")
+    escalations = grouped_by(review.escalations, "owner_id")
     for person in subjects.people:
         person_id = person["person_id"]
         if ("person", person_id) not in links.pages:
@@ -141,10 +147,12 @@ def person_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Pag
                 fact("Unit", links.cell("unit", person["org_unit_id"], person["org_unit_name"])),
                 Fact("Champions", f"{person['key_result_count']:,} key results", _counts(person)),
                 Fact("Answers for", f"{person['kpi_count']:,} KPIs", _concern(person)),
+                Fact("Escalations", f"{person['escalation_count']:,}", _overdue(person)),
                 Fact("Failures to mend", f"{person['holding_count'] + person['warning_count']:,}", _age(person)),
                 *_calibration(subjects.calibration.get(person_id)),
             ],
             sections=_filled(
+                escalations_section(escalations.get(person_id, []), links, has_owner=False),
                 _failures("To mend", findings.get(person_id, []), facts, links, has_owner=False),
                 Section("key-results", "Key results championed", table=_cards(championed.get(person_id, []), links)),
                 Section("kpis", "KPIs to attend to", table=_kpis(kpis.get(person_id, []), links)),
@@ -158,8 +166,8 @@ def person_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Pag
         )
 
 
-def _filled(*sections: Section) -> list[Section]:
-    return [section for section in sections if section.table is None or section.table.rows]
+def _filled(*sections: Section | None) -> list[Section]:
+    return [section for section in sections if section and (section.table is None or section.table.rows)]
 
 
 def _failures(title: str, rows: Sequence[Row], facts: SiteFacts, links: Links, *, has_owner: bool = True) -> Section:
@@ -258,6 +266,10 @@ def _counts(row: Row) -> str:
 
 def _concern(row: Row) -> str:
     return f"{row['concern_count']:,} of concern" if row["concern_count"] else ""
+
+
+def _overdue(row: Row) -> str:
+    return f"{row['overdue_count']:,} overdue" if row["overdue_count"] else ""
 
 
 def _age(row: Row) -> str:

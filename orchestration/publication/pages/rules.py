@@ -179,8 +179,8 @@ def _by_owner(rows: Sequence[Row], links: Links) -> Table:
 
 
 def _first_seen(rows: Sequence[Row]) -> str:
-    seen = [row["first_seen_at"] for row in rows if row["first_seen_at"]]
-    return moment(min(seen).date()) if seen else ""
+    seen = [row["first_seen_on"] for row in rows if row["first_seen_on"]]
+    return moment(min(seen)) if seen else ""
 
 
 def summary(reviewed: ReviewedRule) -> str:

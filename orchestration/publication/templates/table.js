@@ -96,6 +96,8 @@ for (const table of document.querySelectorAll("table[data-tools]")) {
   field.setAttribute("aria-label", "Find a key result, KPI, person, unit or rule");
   label.append(field);
   document.querySelector("[data-finder]").append(label);
+  const plain = document.querySelector("nav a[href='find.html']:not([aria-current])");
+  if (plain) plain.parentElement.hidden = true; // the field does the same
   const found = document.querySelector("[data-found]");
   if (!found) {
     field.addEventListener("keydown", (event) => {

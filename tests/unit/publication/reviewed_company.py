@@ -95,7 +95,10 @@ class ReviewedCompany:
             self._fill_marts()
         self.catalogue = _catalogue(marts=failures, reports=reports_failures)
         if before is not None:
-            self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()))
+            day_before = AS_OF - timedelta(days=1)
+            self.run("update intermediate.int_run__context set as_of = $1", [day_before])
+            self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()), as_of=day_before)
+            self.run("update intermediate.int_run__context set as_of = $1", [AS_OF])
         audit = self._audit("marts", NOW, self.catalogue)
         with duckdb.connect(str(self.warehouse)) as self._open:
             self._fill_reports(audit)
@@ -533,6 +536,7 @@ class ReviewedCompany:
         self._insert("reports.rpt_key_result_kpi", links)
         self._fill_charts()
         self._fill_goals()
+        self._fill_escalations()
         names = self._names()
         self._insert(
             "reports.rpt_integrity_failures",
@@ -585,6 +589,95 @@ class ReviewedCompany:
                     | (dict.fromkeys(figures) if is_withheld else figures)
                 )
             self._insert("reports.rpt_kpi_control_chart", rows)
+
+    def _fill_escalations(self) -> None:
+        """One that is overdue with the head of the unit, one of a key result, one waived, one that ended."""
+        if self.count < 3:
+            return
+        kinds = (
+            ("failed_rule", "OWN-02", "withhold", "kpi", self._kpi(0), "open", 1, True, "dee", None),
+            (
+                "off_track",
+                None,
+                None,
+                "key_result",
+                self._key_result(2),
+                "decided",
+                0,
+                False,
+                "chi",
+                "Hire drivers",
+            ),
+            ("failed_rule", "OWN-01", "withhold", "key_result", self._key_result(1), "waived", 0, False, "bo", None),
+            ("failed_rule", "MAP-04", "withhold", "key_result", self._key_result(2), "resolved", 0, False, "bo", None),
+        )
+        self._insert(
+            "reports.rpt_escalation",
+            [
+                {
+                    "escalation_key": f"{trigger}|{rule}|{subject}",
+                    "as_of": AS_OF,
+                    "escalation_id": f"{rule or trigger}:{kind}:{subject}",
+                    "trigger_type": trigger,
+                    "rule_id": rule,
+                    "severity": severity,
+                    "subject_type": kind,
+                    "subject_id": subject,
+                    "subject_name": self._kpi_name(0) if kind == "kpi" else self._names()[subject],
+                    "org_unit_id": "ops",
+                    "org_unit_name": "Ops",
+                    "detail": "off track: progress 0.4, expected 0.5" if rule is None else "what was found",
+                    "state": state,
+                    "level_role": "unit_head" if level else "owner",
+                    "owner_id": person,
+                    "owner_name": PEOPLE[person],
+                    "next_action": action,
+                    "level": level,
+                    "age_days": 3 if level else 1,
+                    "is_open": state != "resolved",
+                    "is_overdue": is_overdue,
+                    "opened_on": AS_OF - timedelta(days=3 if level else 1),
+                    "due_on": AS_OF + timedelta(days=0 if is_overdue else 6),
+                    "resolved_on": AS_OF if state == "resolved" else None,
+                }
+                for place, (
+                    trigger,
+                    rule,
+                    severity,
+                    kind,
+                    subject,
+                    state,
+                    level,
+                    is_overdue,
+                    person,
+                    action,
+                ) in enumerate(kinds)
+            ],
+        )
+        self._insert(
+            "reports.rpt_integrity_history",
+            [
+                {
+                    "integrity_history_key": dimension,
+                    "as_of": AS_OF,
+                    "dimension": dimension,
+                    "dimension_id": identity,
+                    "dimension_name": name,
+                    "mean_days_to_repair": 4.5,
+                    "open_count": 2,
+                    "new_count": 1,
+                    "repaired_count": 3,
+                    "reopened_count": 1,
+                    "oldest_open_days": 12,
+                    "first_seen_on": date(2026, 2, 1),
+                    "last_repaired_on": date(2026, 2, 9),
+                }
+                for dimension, identity, name in (
+                    ("rule", "OWN-02", "OWN-02"), ("unit", "ops", "Ops"), ("owner", "bo", "Bo Lindqvist"),
+                    ("feed", "ledger", "General ledger"),
+                )
+            ],
+        )  # fmt: skip
 
     def _fill_goals(self) -> None:
         if self.count < 3:
@@ -641,12 +734,12 @@ class ReviewedCompany:
               "pessimistic_count": 1}],
         )  # fmt: skip
 
-    def _audit(self, stage: Stage, at: datetime, catalogue: Catalogue) -> AuditReport:
+    def _audit(self, stage: Stage, at: datetime, catalogue: Catalogue, as_of: date = AS_OF) -> AuditReport:
         return run_audit(
             warehouse=self.warehouse,
             lake=self.lake,
             stage=stage,
-            as_of=AS_OF,
+            as_of=as_of,
             run_id="run-1",
             clock=lambda: at,
             catalogue=catalogue,

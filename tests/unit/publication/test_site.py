@@ -20,7 +20,8 @@ from orchestration.publication.text import visible
 from tests.unit.publication.reviewed_company import AS_OF, ReviewedCompany
 
 MAIN = [
-    "index.html", "changes.html", "scorecard.html", "kpis.html", "people.html", "rules.html", "feeds.html", "find.html",
+    "index.html", "changes.html", "escalations.html", "scorecard.html", "kpis.html", "people.html", "rules.html",
+    "history.html", "feeds.html", "find.html",
 ]  # fmt: skip
 SUBJECTS = ["kr-kr_02.html", "kpi-latency_00.html", "rule-own-02.html", "unit-ops.html", "person-bo.html"]
 PAGES = [*MAIN, *SUBJECTS]
@@ -138,7 +139,7 @@ def test_site_says_no_and_shows_no_figure_when_the_gate_is_closed(company):
     assert {"kr-kr_05.html", "kpi-latency_03.html", "rule-own-02.html", "person-bo.html"} <= {one.name for one in pages}
     for path in pages:
         html = path.read_text()
-        assert "<svg" not in html, path.name
+        assert "<svg" not in html or path.name.startswith("rule-"), path.name  # a trend counts failures
         assert "on track" not in html, path.name
         assert "off track</span>" not in html, path.name
         for value in ("90.0 %", "90 %", "30 minutes", "33 minutes"):

@@ -125,6 +125,52 @@ def test_overview_names_who_has_to_act(written):
     assert "Dee Marchetti" in waiting
 
 
+def test_escalations_come_with_level_age_owner_next_action_and_due_day_overdue_first(written):
+    page = read(written, "escalations.html")
+    assert "2 escalations open; 1 overdue, with 1 person; 1 above the first level; 1 more waived." in page.text
+    text = page.text[page.text.index("What is overdue first") :]
+    overdue = text[text.index("Order latency, line 00") : text.index("Orders of line 02")]
+    for told in ("OWN-02", "overdue", "1 head of the unit", "Dee Marchetti", "3 days", "2026-02-15", "none stated"):
+        assert told in overdue, told
+    assert "Hire drivers" in text
+    assert text.index("Waived: not asked for") < text.index("Ended in the last 90 days")
+
+
+def test_overview_says_what_is_overdue_and_with_whom(written):
+    text = read(written).text
+    overdue = text[text.index("What is overdue, and with whom") : text.index("Waived, and until when")]
+    assert "1 overdue, with 1 person" in overdue
+    assert overdue.index("Order latency, line 00") < overdue.index("Hire drivers")
+
+
+@pytest.mark.parametrize("page", ["kpi-latency_00.html", "kr-kr_02.html", "unit-ops.html", "person-dee.html"])
+def test_subject_shows_its_escalations(written, page):
+    assert "Escalations" in read(written, page).texts[10:]
+
+
+def test_closed_gate_shows_escalations_of_rules_only(company):
+    folder = company.write_site(company.verdict("strict"))
+    text = read(folder, "escalations.html").text
+    assert "Order latency, line 00" in text
+    assert "off track" not in text
+    assert "Hire drivers" not in text
+    assert "so those of key results are not shown" in text
+
+
+def test_history_tells_how_often_and_how_long_per_rule_unit_owner_and_feed(written):
+    text = read(written, "history.html").text
+    for told in (
+        "One row per rule",
+        "One row per unit",
+        "One row per person",
+        "One row per feed",
+        "General ledger",
+        "4.5 days",
+        "12 days",
+    ):
+        assert told in text, told  # fmt: skip
+
+
 # --- the search -----------------------------------------------------------------------------------------------------
 
 
