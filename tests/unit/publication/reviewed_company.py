@@ -596,18 +596,7 @@ class ReviewedCompany:
             return
         kinds = (
             ("failed_rule", "OWN-02", "withhold", "kpi", self._kpi(0), "open", 1, True, "dee", None),
-            (
-                "off_track",
-                None,
-                None,
-                "key_result",
-                self._key_result(2),
-                "decided",
-                0,
-                False,
-                "chi",
-                "Hire drivers",
-            ),
+            ("off_track", None, None, "key_result", self._key_result(2), "decided", 0, False, "chi", "Hire drivers"),
             ("failed_rule", "OWN-01", "withhold", "key_result", self._key_result(1), "waived", 0, False, "bo", None),
             ("failed_rule", "MAP-04", "withhold", "key_result", self._key_result(2), "resolved", 0, False, "bo", None),
         )
