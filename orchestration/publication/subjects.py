@@ -206,7 +206,7 @@ known as (
     left join key_results on key_results.org_unit_id = units.org_unit_id
     left join kpis on kpis.org_unit_id = units.org_unit_id
     left join found on found.org_unit_id = units.org_unit_id
-    where units.org_unit_id not like '(%'
+    where units.org_unit_id <> '(unknown)'
 )
 select
     *,
@@ -262,7 +262,7 @@ known as (
     left join found on found.person_id = people.person_id
     left join key_results on key_results.person_id = people.person_id
     left join kpis on kpis.person_id = people.person_id
-    where people.person_id not like '(%'
+    where people.person_id not in ('(unowned)', '(unknown)')
 )
 select
     *,

@@ -37,3 +37,15 @@ select
     i % getvariable('days') = 0 as is_latest, false as is_withheld, false as has_trial_limits,
     getvariable('as_of')::date - (i % getvariable('days'))::integer - 1 as period_start_on
 from range(getvariable('kpis') * getvariable('days')) as numbers (i);
+
+insert into reports.rpt_escalation by name
+select
+    'key_' || i as escalation_key, getvariable('as_of')::date as as_of, 'POL-01:kpi:kpi_' || i as escalation_id,
+    'failed_rule' as trigger_type, 'POL-01' as rule_id, 'warn' as severity, 'kpi' as subject_type,
+    'kpi_' || i as subject_id, 'KPI ' || i || ' of the large company' as subject_name,
+    'u' || i % getvariable('units') as org_unit_id, 'Unit ' || i % getvariable('units') as org_unit_name,
+    'no path leads to a key result' as detail, 'open' as state, 'owner' as level_role,
+    'p' || i % getvariable('people') as owner_id, 'Person ' || i % getvariable('people') as owner_name, i % 3 as level,
+    i % 40 as age_days, true as is_open, i % 5 = 0 as is_overdue,
+    getvariable('as_of')::date - (i % 40)::integer as opened_on, getvariable('as_of')::date + 1 as due_on
+from range(12000) as numbers (i);
