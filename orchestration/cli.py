@@ -148,6 +148,20 @@ def rollback(
     typer.echo(f"current release: {release.name}")
 
 
+@app.command("data-docs")
+def data_docs() -> None:
+    """Write Great Expectations' Data Docs of the warehouse as it is: for developers, with counts and no values."""
+    from orchestration.audit.data_docs import build_data_docs
+    from orchestration.lake.store import Lake
+    from orchestration.tables import LAKE_TABLES
+
+    settings = load_settings()
+    lake = Lake(settings.lake_dir)
+    lake.ensure(LAKE_TABLES)
+    docs = build_data_docs(settings.data_dir / "data-docs", warehouse=settings.warehouse_path, lake=lake)
+    typer.echo(f"{docs.expectations} rules on {docs.pages} pages: {docs.index}")
+
+
 @app.command()
 def check(
     path: Annotated[

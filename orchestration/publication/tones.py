@@ -38,6 +38,15 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "waived": Tone("mute", "◇", "waived"),
         "not_evaluated": Tone("bad", "?", "not evaluated"),
         "excluded": Tone("mute", "○", "not yet checked"),
+        # variation and assurance of a KPI
+        "concern": Tone("bad", "▲", "concern"),
+        "improvement": Tone("good", "●", "improvement"),
+        "common_cause": Tone("mute", "=", "common cause"),
+        "consistently_passes": Tone("good", "✔", "consistently passes"),
+        "consistently_fails": Tone("bad", "✕", "consistently fails"),
+        "inconsistent": Tone("mute", "~", "hit or miss"),
+        # state of an escalation
+        "overdue": Tone("bad", "■", "overdue"),
         # outcome of a load
         "loaded": Tone("good", "✔", "loaded"),
         "rejected": Tone("bad", "✕", "rejected"),

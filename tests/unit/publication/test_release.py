@@ -131,9 +131,15 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
     assert set(manifest["tables"]) == TABLES
     assert {name: facts["rows"] for name, facts in manifest["tables"].items() if facts["rows"]} == {
+        "rpt_escalation": 4,
+        "rpt_goalpost_ledger": 1,
         "rpt_integrity_failures": 11,
+        "rpt_integrity_history": 4,
         "rpt_key_result_kpi": 12,
+        "rpt_kpi_control_chart": 360,
+        "rpt_objective_scorecard": 1,
         "rpt_okr_scorecard": 12,
+        "rpt_owner_calibration": 1,
     }
     for name, facts in manifest["tables"].items():
         audited = verdict.tables[f"reports.{name}"]
