@@ -51,6 +51,14 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_kpi_provenance", ("kpi_id", "cycle_id")),
         Grain("marts.fct_watermelon", ("org_unit_id", "as_of")),
         Grain("marts.fct_feed_load", ("load_id",)),
+        Grain("marts.fct_plan_feasibility", ("key_result_id", "kpi_id", "link_type")),
+        Grain("marts.fct_plan_readiness", ("key_result_id", "criterion")),
+        Grain("marts.fct_plan_verdict", ("subject_type", "subject_id", "cycle_id")),
+        Grain("marts.fct_shared_kpi", ("kpi_id", "cycle_id")),
+        Grain("marts.fct_capacity", ("org_unit_id", "cycle_id")),
+        Grain("marts.fct_dependency", ("dependency_id",)),
+        Grain("marts.fct_objective_kpi_class", ("objective_id",)),
+        Grain("marts.fct_cycle_score", ("cycle_id", "key_result_id")),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
@@ -64,6 +72,10 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         ),
         Grain("reports.rpt_kpi_control_chart", ("kpi_id", "period_start_on")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
+        Grain("reports.rpt_plan_readiness", ("key_result_id", "criterion")),
+        Grain("reports.rpt_shared_kpi", ("kpi_id", "cycle_id")),
+        Grain("reports.rpt_capacity", ("org_unit_id", "cycle_id")),
+        Grain("reports.rpt_cycle_score", ("cycle_id", "key_result_id")),
     ),
 }
 
