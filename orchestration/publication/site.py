@@ -39,7 +39,7 @@ from orchestration.publication.tables import write_csv
 from orchestration.publication.text import breakable, finalize, moment, prose
 from orchestration.publication.tones import TONES
 
-__all__ = ["SiteFacts", "build_site", "site_of"]
+__all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
@@ -86,7 +86,7 @@ def build_site(
             name = _free_name(out_dir, _name(verdict))
             folder = durable_files.building(out_dir, name)
             try:
-                _write(folder, pages, _frame(review, run))
+                write_pages(folder, pages, _frame(review, run))
                 durable_files.put_in_place(folder, out_dir / name)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -140,7 +140,14 @@ def _frame(review: Review, run: SiteFacts) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, pages: Sequence[Page], frame: Mapping[str, Any]) -> None:
+def write_pages(folder: Path, pages: Sequence[Page], frame: Mapping[str, Any]) -> None:
+    """Write pages and their downloads into a folder that exists.
+
+    Args:
+        folder: Empty.
+        pages: In the order of the navigation.
+        frame: What every page shows around its content: company_name, as_of, audit_id, code_version, written_at.
+    """
     environment = _environment()
     style, script = (Markup(_read(name)) for name in ("style.css", "table.js"))
     shared = {

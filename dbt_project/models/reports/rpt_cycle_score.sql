@@ -7,7 +7,7 @@ scores as (
     select
         scores.*,
         case
-            when scores.is_recorded then null
+            when recorded.key_result_id is not null then null
             when audits.audit_count = 0 then 'not audited: there is no audit of this business date'
             else withheld.withheld_reason
         end as withheld_reason,
@@ -18,6 +18,8 @@ scores as (
     from {{ ref("fct_cycle_score") }} as scores
     cross join audits
     left join {{ ref("int_key_result__withheld") }} as withheld on scores.key_result_id = withheld.key_result_id
+    left join {{ ref("int_cycle_score__recorded") }} as recorded
+        on scores.cycle_id = recorded.cycle_id and scores.key_result_id = recorded.key_result_id
 )
 
 select

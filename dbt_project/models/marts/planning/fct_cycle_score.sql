@@ -69,8 +69,7 @@ scored as (
         {% endfor -%}
         computed.score as restated_score,
         case when computed.score is null then coalesce(computed.score_null_reason, 'no_longer_reported') end
-            as restated_null_reason,
-        recorded.key_result_id is not null as is_recorded
+            as restated_null_reason
     from subjects
     left join computed on subjects.key_result_id = computed.key_result_id and subjects.cycle_id = computed.cycle_id
     left join {{ ref("int_cycle_score__recorded") }} as recorded
@@ -138,7 +137,6 @@ select
         as brier_score,
     cast(coalesce(restated.restatement_count, 0) as int) as restatement_count,
     scored.is_achieved,
-    scored.is_recorded,
     resets.key_result_id is not null as is_reset_afterwards,
     scored.closed_on
 from scored

@@ -242,6 +242,7 @@ select
     cycle_id,
     kpi_name,
     unit,
+    case when is_level_kept then 'share' else unit end as move_unit,
     measured_as,
     null_reason,
     cast(coalesce(observation_count, 0) as int) as observation_count,
