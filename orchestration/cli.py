@@ -1,6 +1,7 @@
 """`los`: the command line. Thin: every command calls the packages beside it.
 
-Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed, or the plan is not ready; 64 wrong usage.
+Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed, or the plan is
+not ready; 64 wrong usage.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from orchestration.audit.outcomes import RuleOutcome
 from orchestration.errors import PublicationError
 from orchestration.lake.store import Lake
 from orchestration.publication import durable_files
+from orchestration.publication.cycle_pages import cycle_pages
 from orchestration.publication.pages.changes import changes_of, changes_page
 from orchestration.publication.pages.feeds import feeds_of, feeds_page
 from orchestration.publication.pages.model import Page, SiteFacts
@@ -79,7 +80,7 @@ def build_site(
         PublicationError: The site cannot be written. The one before stays current.
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
-    pages = _pages(review, run)
+    pages = [*_pages(review, run), *cycle_pages(warehouse, review)]
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)

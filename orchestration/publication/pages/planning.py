@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from orchestration.publication.pages.cells import badge, count_column, words
 from orchestration.publication.pages.model import Page
+from orchestration.publication.pages.sections import TEMPLATE, Section
 from orchestration.publication.plan_facts import PlanFacts
 from orchestration.publication.tables import Cell, Column, Row, Table
 from orchestration.publication.text import counted, figure, moment, percent
-
-TEMPLATE = "sections.html"
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a page: its heading, what it says, and its tables."""
-
-    id: str
-    title: str
-    sentences: Sequence[str]
-    tables: Sequence[Table]
 
 
 def planning_page(facts: PlanFacts, *, file: str = "planning.html", name: str = "Planning") -> Page:
@@ -50,11 +38,11 @@ def _answer(facts: PlanFacts) -> list[str]:
         return ["No key result is planned for this cycle."]
     judged = max(row["judged_on"] for row in facts.key_results)
     locked = all(row["is_locked"] for row in facts.key_results)
-    due = moment(cycle["readiness_due_on"] or cycle["starts_on"])
+    due, freeze = moment(cycle["readiness_due_on"] or cycle["starts_on"]), moment(cycle["locks_on"])
     when = (
         f"Judged as it was locked on {moment(judged)}: what came later changes nothing here."
         if locked
-        else f"Judged on {moment(judged)}. It must be ready by {due}, and targets freeze on {moment(cycle['locks_on'])}."
+        else f"Judged on {moment(judged)}. It must be ready by {due}, and targets freeze on {freeze}."
     )
     return [summary(facts), when]
 
