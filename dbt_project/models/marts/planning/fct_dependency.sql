@@ -65,11 +65,11 @@ select
         else 'confirmed'
     end as state,
     case
-        when needed_by is null and delivered_on is null then 'no_day_stated'
+        when needed_by is null then 'no_day_stated'
         when delivered_on is null and needed_by >= as_of then 'not_due_yet'
     end as days_late_null_reason,
     case
-        when delivered_on is null and needed_by >= as_of then null
+        when needed_by is null or (delivered_on is null and needed_by >= as_of) then null
         else greatest({{ days_between("needed_by", "coalesce(delivered_on, as_of)") }}, 0)
     end as days_late,
     coalesce(confirmed_on <= locks_on, false) as is_confirmed_in_time,
