@@ -18,24 +18,23 @@ MODELS = (
 _OF_KPI_VALUES = ("baseline_in_range", "done_before")
 
 _NAMES = """
-with day as (select as_of from intermediate.int_run__context),
-people as (
-    select person_id, any_value(person_name) as name from intermediate.int_person__versions, day
-    where valid_from <= as_of and valid_to > as_of group by person_id
+with people as (
+    select person_id, any_value(person_name) as name from marts.dim_person where is_current group by person_id
 ),
 units as (
     select org_unit_id, any_value(org_unit_name) as name, any_value(head_person_id) as head_id
-    from intermediate.int_org_unit__versions, day where valid_from <= as_of and valid_to > as_of group by org_unit_id
+    from marts.dim_org_unit where is_current group by org_unit_id
 ),
-goals as (select key_result_id, title from intermediate.int_plan__key_results)
+goals as (
+    select key_result_id, any_value(title) as title from marts.dim_key_result where is_current group by key_result_id
+)
 """
 _CYCLE = """
-with day as (select as_of from intermediate.int_run__context)
 select
-    cycle_id, coalesce(cycle_name, cycle_id) as cycle_name, starts_on, ends_on, readiness_due_on,
-    coalesce(locks_on, starts_on) as locks_on, closes_on, as_of
-from intermediate.int_cycle__versions, day
-where cycle_id = $cycle and valid_from <= as_of and valid_to > as_of
+    cycle_id, cycle_name, starts_on, ends_on, readiness_due_on, coalesce(locks_on, starts_on) as locks_on, closes_on,
+    (select as_of from intermediate.int_run__context) as as_of
+from marts.dim_cycle
+where cycle_id = $cycle
 """
 _VERDICTS = f"""{_NAMES}
 select
@@ -204,11 +203,11 @@ def planned_cycles(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the cycles that have key results and are not over on the warehouse's business date, the nearest first."""
     rows = connection.execute(
         """
-        select cycles.cycle_id
-        from intermediate.int_cycle__versions as cycles, intermediate.int_run__context as run
-        where cycles.valid_from <= run.as_of and cycles.valid_to > run.as_of and cycles.ends_on >= run.as_of
-            and cycles.cycle_id in (select cycle_id from marts.fct_plan_verdict where subject_type = 'key_result')
-        order by cycles.starts_on, cycles.cycle_id
+        select cycle_id
+        from marts.dim_cycle
+        where ends_on >= (select as_of from intermediate.int_run__context)
+            and cycle_id in (select cycle_id from marts.fct_plan_verdict where subject_type = 'key_result')
+        order by starts_on, cycle_id
         """
     ).fetchall()
     return [cycle for (cycle,) in rows]
