@@ -80,8 +80,9 @@ OBJECTIVE = """
     key_results:
 """
 KEY_RESULT = """
-      - {{id: {id}, title: {id}, champion: {champion}, reviewer: {reviewer}, type: metric, direction: {direction},
-         unit: {unit}, baseline: {baseline}, target: {target}, measured_as: latest, state: committed,
+      - {{id: {id}, {since}title: {title}, champion: {champion}, reviewer: {reviewer}, type: metric,
+         direction: {direction}, unit: {unit}, baseline: {baseline}, target: {target}, measured_as: latest,
+         state: committed,
          links: [{{kpi: {kpi}, type: measures}}, {{kpi: {touched}, type: guardrail, guardrail_max: 1000}}]}}
 """
 ORDERS = {
@@ -113,7 +114,7 @@ def objective(id_: str, unit: dict[str, str], *key_results: str) -> str:
 
 
 def key_result(id_: str, like: dict[str, str], **facts: Any) -> str:
-    return KEY_RESULT.format(**{"id": id_, **like, **facts})
+    return KEY_RESULT.format(**{"id": id_, "title": id_, "since": "", **like, **facts})
 
 
 def evening(day: date) -> str:
@@ -130,7 +131,14 @@ class Company:
             "feeds.yml": FEEDS,
             "governance/check_ins.yml": CHECK_INS,
         }
-        self.write(lead_leaves="", acknowledged="", orders_target=120, adoption_target=0.3, returns_champion="lead")
+        self.write(
+            lead_leaves="",
+            acknowledged="",
+            orders_target=120,
+            adoption_target=0.3,
+            adoption_title="Adoption",
+            handover="",
+        )
 
     def write(self, **facts: Any) -> None:
         """Write the company files; facts that are not given stay as they are."""
@@ -149,8 +157,15 @@ class Company:
             objective(
                 "o_product",
                 PRODUCT,
-                key_result("adoption", ADOPTION, baseline=0.1, target=self.facts["adoption_target"]),
-                key_result("returns", RETURNS, baseline=0.08, target=0.05, champion=self.facts["returns_champion"]),
+                key_result(
+                    "adoption",
+                    ADOPTION,
+                    baseline=0.1,
+                    target=self.facts["adoption_target"],
+                    title=self.facts["adoption_title"],
+                ),
+                key_result("returns", RETURNS, baseline=0.08, target=0.05, champion="lead"),
+                self.facts["handover"],
             ),
         )
         for name, text in self.files.items():
@@ -232,7 +247,12 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
     company.write(orders_target=110, adoption_target=0.25, lead_leaves=", active_to: 2026-02-15")
     company.live(date(2026, 2, 1), REVIEW)
     assert company.run(REVIEW) == 0
-    company.write(returns_champion="deputy")
+    # The deputy takes over from the day after; and somebody edits a title after the last day of the quarter.
+    taken_over = {"champion": "deputy", "since": "effective_from: 2026-02-16, "}
+    company.write(
+        handover=key_result("returns", RETURNS | taken_over, baseline=0.08, target=0.05),
+        adoption_title="Adoption at last",
+    )
     company.live(REVIEW, CLOSE)
     assert company.run(CLOSE) == 0
     # Ten days after the close a value of March is restated, and the next cycle asks for less.
