@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -144,7 +145,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         def tick(
             context: dg.ScheduleEvaluationContext, project: ProjectResource
         ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-            day = context.scheduled_execution_time.date()
+            day = context.scheduled_execution_time.astimezone(ZoneInfo(time_zone)).date()
             try:
                 found = due(read_cycles(project.settings.company_dir), day)
             except LosError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 import pytest
 
@@ -107,18 +110,16 @@ def test_scores_are_written_after_the_release_that_says_them(graph):
         ("close_on_its_day", "2026-04-09", []),
     ],
 )
-def test_rhythm_follows_the_cycles(definitions, schedule, day, asked):
+def test_rhythm_follows_the_cycles(definitions, tmp_path, schedule, day, asked):
     """A cycle is closed because somebody remembered it."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
+    from orchestration.defs.resources import ProjectResource
 
-    repository = definitions.get_repository_def()
-    (found,) = [one for one in repository.schedule_defs if one.name == schedule]
+    (found,) = [one for one in definitions.get_repository_def().schedule_defs if one.name == schedule]
+    project = ProjectResource(overrides=GoldenProject(tmp_path / "golden").settings().variables())
     moment = datetime.fromisoformat(f"{day}T08:30:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    context = dg.build_schedule_context(
-        scheduled_execution_time=moment, resources=repository.get_top_level_resources(), repository_def=repository
+    ticked = found.evaluate_tick(
+        dg.build_schedule_context(scheduled_execution_time=moment, resources={"project": project})
     )
-    ticked = found.evaluate_tick(context)
     assert [request.tags["cycle"] for request in ticked.run_requests or []] == asked
     assert bool(ticked.skip_message) is not bool(asked)
 

@@ -24,6 +24,22 @@ needed as (
     group by dependent_org_unit_id, cycle_id
 ),
 
+audits as (
+    select count(*) as audit_count from {{ ref("int_audit__context") }}
+),
+
+withheld as (
+    select
+        verdicts.org_unit_id,
+        verdicts.cycle_id,
+        count(case when audits.audit_count = 0 or withheld.key_result_id is not null then 1 end) as withheld_count
+    from {{ ref("fct_plan_verdict") }} as verdicts
+    cross join audits
+    left join {{ ref("int_key_result__withheld") }} as withheld on verdicts.subject_id = withheld.key_result_id
+    where verdicts.subject_type = 'key_result'
+    group by verdicts.org_unit_id, verdicts.cycle_id
+),
+
 pairs as (
     select
         org_unit_id,
@@ -64,6 +80,7 @@ select
     cast(coalesce(verdicts.ready_count, 0) as int) as ready_count,
     cast(coalesce(verdicts.baseline_only_count, 0) as int) as baseline_only_count,
     cast(coalesce(verdicts.not_a_plan_count, 0) as int) as not_a_plan_count,
+    cast(coalesce(withheld.withheld_count, 0) as int) as withheld_count,
     {% for count in [
         "provided_count", "provided_confirmed_count", "provided_delivered_count", "provided_overdue_count",
     ] -%}
@@ -85,6 +102,7 @@ left join {{ ref("fct_plan_verdict") }} as verdicts
         and verdicts.subject_type = 'unit'
 left join {{ ref("fct_capacity") }} as capacity
     on pairs.org_unit_id = capacity.org_unit_id and pairs.cycle_id = capacity.cycle_id
+left join withheld on pairs.org_unit_id = withheld.org_unit_id and pairs.cycle_id = withheld.cycle_id
 left join promised on pairs.org_unit_id = promised.org_unit_id and pairs.cycle_id = promised.cycle_id
 left join needed on pairs.org_unit_id = needed.org_unit_id and pairs.cycle_id = needed.cycle_id
 left join {{ ref("dim_cycle") }} as cycles on pairs.cycle_id = cycles.cycle_id
