@@ -114,11 +114,14 @@ def test_rhythm_follows_the_cycles(definitions, tmp_path, schedule, day, asked):
     """A cycle is closed because somebody remembered it."""
     from orchestration.defs.resources import ProjectResource
 
-    (found,) = [one for one in definitions.get_repository_def().schedule_defs if one.name == schedule]
+    repository = definitions.get_repository_def()
+    (found,) = [one for one in repository.schedule_defs if one.name == schedule]
     project = ProjectResource(overrides=GoldenProject(tmp_path / "golden").settings().variables())
     moment = datetime.fromisoformat(f"{day}T08:30:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
     ticked = found.evaluate_tick(
-        dg.build_schedule_context(scheduled_execution_time=moment, resources={"project": project})
+        dg.build_schedule_context(
+            scheduled_execution_time=moment, resources={"project": project}, repository_def=repository
+        )
     )
     assert [request.tags["cycle"] for request in ticked.run_requests or []] == asked
     assert bool(ticked.skip_message) is not bool(asked)
