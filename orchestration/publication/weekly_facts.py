@@ -17,10 +17,11 @@ WEEK_DAYS = 7
 SOON_DAYS = 14
 """How far ahead a review looks for what is due: the one after next would find it late."""
 _ESCALATIONS = "fct_escalation"
-_OPEN_BY = ("resolved_on", "resolved_at")
+_OPEN_BY = (("is_open", "is_open"), ("resolved_on", "resolved_on is null"))
 # The table is another's: what is shown of it is what it has of these, under these headings.
 ESCALATION_COLUMNS = (
-    ("Escalation", ("trigger", "title", "escalation_id")),
+    ("Escalation", ("trigger_type", "trigger")),
+    ("Rule", ("rule_id",)),
     ("About", ("subject_name", "subject_id")),
     ("Owner", ("owner_name", "owner_id", "person_id")),
     ("Next action", ("next_action",)),
@@ -157,9 +158,9 @@ def _escalations(connection: duckdb.DuckDBPyConnection) -> list[Row] | None:
             for heading, names in ESCALATION_COLUMNS
             if columns.intersection(names)
         ]
-        closing = next((name for name in _OPEN_BY if name in columns), None)
+        condition = next((condition for name, condition in _OPEN_BY if name in columns), None)
         selected = ", ".join(f'{name} as "{heading}"' for heading, name in shown)
-        where = f" where {closing} is null" if closing else ""
+        where = f" where {condition}" if condition else ""
         order = next((name for heading, name in shown if heading == "Due"), shown[0][1])
         return rows_of(connection, f"select {selected} from {schema}.{table}{where} order by {order}")
     return None
