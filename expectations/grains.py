@@ -76,6 +76,10 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("reports.rpt_shared_kpi", ("kpi_id", "cycle_id")),
         Grain("reports.rpt_capacity", ("org_unit_id", "cycle_id")),
         Grain("reports.rpt_cycle_score", ("cycle_id", "key_result_id")),
+        Grain("reports.rpt_integrity_history", ("dimension", "dimension_id")),
+        Grain("reports.rpt_escalation", ("escalation_id", "opened_on")),
+        Grain("reports.rpt_escalation", ("escalation_id",), where="is_open"),
+        Grain("reports.rpt_escalation_level", ("escalation_id", "opened_on", "level")),
     ),
 }
 

@@ -33,6 +33,11 @@ HANDED_TO_DBT = frozenset(
     }
 )
 
+NOTIFY_OWNERS = "LOS_NOTIFY_URLS"
+NOTIFY_OPERATORS = "LOS_NOTIFY_OPERATORS"
+SECRETS = frozenset({NOTIFY_OWNERS, NOTIFY_OPERATORS})
+"""Variables that hold tokens. They are read where they are used: settings are shown in Dagster's UI."""
+
 
 class Settings(BaseModel):
     """The settings of one process."""
@@ -57,6 +62,9 @@ class Settings(BaseModel):
     gate: Literal["standard", "strict"] = Field("standard", description="`strict` turns every withhold into a block.")
     first_as_of: date = Field(date(2013, 1, 1), description="First day that `publish_reports` can be backfilled for.")
     keep_releases: int = Field(10, ge=2, description="How many releases stay on disk.")
+    site_url: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="Where readers open the governance site, for links in messages."
+    )
     duckdb_threads: int = Field(2, ge=1, description="Threads of each DuckDB connection.")
     duckdb_memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection."
@@ -117,7 +125,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     """
     variables = dict(os.environ if environment is None else environment)
     names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
-    given = {key: value for key, value in variables.items() if key.startswith(PREFIX) and key not in HANDED_TO_DBT}
+    given = {
+        key: value for key, value in variables.items() if key.startswith(PREFIX) and key not in HANDED_TO_DBT | SECRETS
+    }
     problems = []
     for key in sorted(set(given) - set(names)):
         close = nearest(key, names)

@@ -23,8 +23,11 @@ from tests.unit.publication.reviewed_company import AS_OF, NOW
 TABLES = {
     "rpt_capacity",
     "rpt_cycle_score",
+    "rpt_escalation",
+    "rpt_escalation_level",
     "rpt_goalpost_ledger",
     "rpt_integrity_failures",
+    "rpt_integrity_history",
     "rpt_key_result_kpi",
     "rpt_kpi_control_chart",
     "rpt_objective_scorecard",
