@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from orchestration.audit.session import read_only
-from orchestration.company.loader import Company, load_company, read_time_zone
+from orchestration.company.loader import Company, load_company
 from orchestration.company.publish import write_definitions
 from orchestration.dbt_process import dbt_process, started_early
 from orchestration.errors import EXIT_GATE_CLOSED, LosError, PublicationError, nearest
@@ -127,7 +126,7 @@ def plan_cycle(
     known = cycles_of(company)
     if cycle not in {entry.id for entry in known}:
         raise _no_cycle(directory, cycle, known)
-    day = as_of or settings.as_of or settings.clock().astimezone(ZoneInfo(read_time_zone(directory))).date()
+    day = as_of or settings.as_of or settings.clock().astimezone(company.time_zone).date()
     folder = settings.data_dir / "plan"
     # What became known up to now counts: a plan is about what is to come.
     scratch = settings.model_copy(

@@ -115,3 +115,19 @@ def test_unknown_cycle_is_named_with_the_nearest(settings: Settings) -> None:
     """A typo is a traceback."""
     with pytest.raises(LosError, match="did you mean 2026-Q2"):
         plan_cycle(settings, "2026-Q22", as_of=BEFORE)
+
+
+def test_lock_of_what_is_no_plan_fails_and_says_so(settings: Settings) -> None:
+    """Targets freeze on key results whose data nobody has, and the run that says so is green."""
+    from orchestration.defs.cadence import lock_cycle_job
+    from orchestration.defs.resources import ProjectResource
+
+    # Nothing was ever loaded here: without data there is no plan.
+    result = lock_cycle_job.execute_in_process(
+        run_config={"ops": {"judge_lock": {"config": {"cycle": "2026-Q2", "as_of": "2026-04-08"}}}},
+        resources={"project": ProjectResource(overrides=settings.variables())},
+        raise_on_error=False,
+    )
+    (failure,) = [event.event_specific_data for event in result.all_events if event.is_step_failure]
+    told = failure.user_failure_data.description
+    assert told.startswith("2026-Q2 was locked without a plan: 0 of 10 key results are ready; 9 may only measure a")
