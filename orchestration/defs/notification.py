@@ -1,5 +1,8 @@
 """Messages: digests after a run, and a word to operators when one breaks."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 
 from orchestration.defs.audit import VERDICT
@@ -31,7 +34,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         pool=WAREHOUSE_POOL,
         kinds={"apprise"},
     )
-    def notifications(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+    def notifications(context: dg.AssetExecutionContext, project: ProjectResource) -> Iterator[Any]:
         """Digest for each person whom an escalation asks, and for operators when the gate is closed."""
         from orchestration.notification.notify import notify
 
@@ -41,18 +44,17 @@ def definitions(settings: Settings) -> dg.Definitions:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         for reason in delivery.reasons:
             context.log.warning(reason)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
+            asset_key=NOTIFICATIONS,
             metadata={"sent": delivery.sent, "unchanged": delivery.unchanged, "dead_letters": delivery.dead},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=DELIVERED,
-                    passed=not delivery.dead,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={
-                        "reasons": dg.MetadataValue.md("\n".join(f"- {one}" for one in delivery.reasons) or "none")
-                    },
-                )
-            ],
+        )
+        reasons = "\n".join(f"- {reason}" for reason in delivery.reasons)
+        yield dg.AssetCheckResult(
+            asset_key=NOTIFICATIONS,
+            check_name=DELIVERED,
+            passed=not delivery.dead,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"reasons": dg.MetadataValue.md(reasons or "none")},
         )
 
     @dg.run_failure_sensor(

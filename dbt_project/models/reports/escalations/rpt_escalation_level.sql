@@ -18,9 +18,7 @@ with rungs as (
         {{ add_days("asked.opened_on", "ladders.after_days") }} as reached_on,
         min(
             case
-                when
-                    ladders.level > 0 and asked.decided_on <= {{ add_days("asked.opened_on", "ladders.after_days") }}
-                    then ladders.after_days
+                when asked.decided_on < {{ add_days("asked.opened_on", "ladders.after_days") }} then ladders.after_days
             end
         ) over (partition by asked.escalation_id, asked.opened_on) as first_held_days
     from {{ ref("int_escalation__asked") }} as asked
