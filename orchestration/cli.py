@@ -1,6 +1,7 @@
 """`los`: the command line. Thin: every command calls the packages beside it.
 
-Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed; 64 wrong usage.
+Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed, or the plan is
+not ready; 64 wrong usage.
 """
 
 from __future__ import annotations
@@ -190,6 +191,27 @@ def check(
     report = find_problems(path, landing_dir=landing if feeds else None, as_of=day, clock=settings.clock())
     typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
     raise typer.Exit(report.exit_code(strict=strict))
+
+
+@app.command()
+def plan(
+    cycle: Annotated[str, typer.Argument(help="Id of the cycle, as cycles.yml has it.")],
+    company: Annotated[Path | None, typer.Option(help="Directory of the draft; default: LOS_COMPANY_DIR.")] = None,
+    landing: Annotated[
+        Path | None, typer.Option(help="Read the feeds' files of this folder too; default: only what the lake has.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of the verdict, YYYY-MM-DD; default: LOS_AS_OF, else today.")
+    ] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print the verdict.")] = OutputFormat.text,
+) -> None:
+    """Judge the plan of a cycle without touching what is published; exit code 2 when it is not ready."""
+    from orchestration.planning.plan import plan_cycle
+
+    day = _date(as_of) if as_of else None
+    report = plan_cycle(load_settings(), cycle, as_of=day, company_dir=company, landing=landing)
+    typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
+    raise typer.Exit(report.exit_code())
 
 
 @app.command()

@@ -20,6 +20,7 @@ FIGURES = (
 PUBLISHED = (
     "rpt_okr_scorecard", "rpt_key_result_kpi", "rpt_goalpost_ledger", "rpt_integrity_failures", "rpt_kpi_control_chart",
     "rpt_objective_scorecard", "rpt_owner_calibration", "rpt_status_rule_comparison", "rpt_watermelon",
+    "rpt_plan_readiness", "rpt_shared_kpi", "rpt_capacity", "rpt_cycle_score",
     "rpt_escalation", "rpt_escalation_level", "rpt_integrity_history",
 )  # fmt: skip
 

@@ -21,6 +21,8 @@ from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
 TABLES = {
+    "rpt_capacity",
+    "rpt_cycle_score",
     "rpt_escalation",
     "rpt_escalation_level",
     "rpt_goalpost_ledger",
@@ -31,6 +33,8 @@ TABLES = {
     "rpt_objective_scorecard",
     "rpt_okr_scorecard",
     "rpt_owner_calibration",
+    "rpt_plan_readiness",
+    "rpt_shared_kpi",
     "rpt_status_rule_comparison",
     "rpt_watermelon",
 }
