@@ -19,6 +19,9 @@ PREFIX = "LOS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: dbt_project/ and examples/ stand beside the packages."""
 
+POSTGRES_URL = "LOS_POSTGRES_URL"
+"""Variable with the database's URL. It may hold a password, so it is no setting: settings are shown in Dagster's UI."""
+
 # Variables that we hand to dbt, or that its profile for Spark reads; none is a knob of ours.
 HANDED_TO_DBT = frozenset(
     {
@@ -60,6 +63,17 @@ class Settings(BaseModel):
     duckdb_threads: int = Field(2, ge=1, description="Threads of each DuckDB connection.")
     duckdb_memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection."
+    )
+    postgres: Literal["off", "url", "embedded"] = Field(
+        "off",
+        description="Whether releases also go to PostgreSQL: to the server of LOS_POSTGRES_URL, which is also the "
+        "default when that is set, or to one that comes with a package and keeps its files in data_dir.",
+    )
+    postgres_schema: str = Field(
+        "reports", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema that holds what is published."
+    )
+    postgres_bi_role: str = Field(
+        "los_bi", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Role that may read it; made when missing."
     )
 
     @model_validator(mode="after")
@@ -117,7 +131,11 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     """
     variables = dict(os.environ if environment is None else environment)
     names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
-    given = {key: value for key, value in variables.items() if key.startswith(PREFIX) and key not in HANDED_TO_DBT}
+    given = {
+        key: value
+        for key, value in variables.items()
+        if key.startswith(PREFIX) and key not in HANDED_TO_DBT | {POSTGRES_URL}
+    }
     problems = []
     for key in sorted(set(given) - set(names)):
         close = nearest(key, names)
@@ -126,6 +144,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     values: dict[str, Any] = {names[key]: value for key, value in given.items() if key in names and value != ""}
     if problems:
         raise SettingsError("\n".join(problems), remedy="correct the variable or unset it")
+    if variables.get(POSTGRES_URL, "").strip():
+        values.setdefault("postgres", "url")
     try:
         return Settings.model_validate(values | overrides)
     except ValidationError as error:

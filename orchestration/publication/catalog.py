@@ -1,0 +1,400 @@
+"""What each published table means, for every tool at once: columns with unit, keys, references, metrics, tiles.
+
+Read from the dbt manifest and written into each release as `bi/catalog.json`. PostgreSQL, LookML, the Metabase files
+and the data dictionary are all made from it, so that a thing has one description, one unit and one definition.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from orchestration.errors import PublicationError
+from orchestration.publication.report_files import REPORTS_SCHEMA
+
+CATALOG_FILE = "bi/catalog.json"
+
+UNIT_OF_SUFFIX = {
+    "amount": "in the row's currency",
+    "bytes": "bytes",
+    "count": "count",
+    "days": "days",
+    "hours": "hours",
+    "minutes": "minutes",
+    "number": "number",
+    "row": "line number",
+    "seconds": "seconds",
+    "share": "share",
+    "version": "number",
+}
+"""Last word of a column's name -> its unit. What has none of these declares its unit in dbt (`meta`)."""
+
+NUMBERS = frozenset({"int", "integer", "bigint", "double", "decimal"})
+
+Role = Literal["key", "reference", "id", "text", "flag", "date", "time", "figure"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a newer version may have written more
+
+
+class Column(_Part):
+    """A column; `unit` is null for what is no figure, and for a figure that lacks one (a test forbids that)."""
+
+    name: str
+    type: str  # as in the contract: string, int, bigint, double, boolean, date, timestamp
+    role: Role
+    unit: str | None
+    description: str
+    is_required: bool
+
+    @property
+    def told(self) -> str:
+        """Description with the unit."""
+        return f"{self.description} Unit: {self.unit}." if self.unit else self.description
+
+
+class Reference(_Part):
+    """A column whose every value, where there is one, is the key of a row of another table."""
+
+    column: str
+    to: str
+
+
+class Measure(_Part):
+    """What may be summed up of a table: an aggregate over its own rows."""
+
+    name: str
+    label: str
+    description: str
+    table: str
+    aggregate: str  # count, count_distinct, sum, average, min, max
+    expression: str  # of one row, in SQL that every engine reads
+    unit: str | None
+
+
+class Metric(_Part):
+    """A number with one meaning in every tool: a measure, or one measure over another."""
+
+    name: str
+    label: str
+    description: str
+    numerator: str
+    denominator: str | None
+    unit: str
+
+
+class Tile(_Part):
+    """A part of a dashboard."""
+
+    title: str
+    table: str
+    kind: Literal["number", "table", "bar"]
+    metrics: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    filters: Mapping[str, str] = {}
+
+
+class Dashboard(_Part):
+    """Tiles for one reader, declared as a dbt exposure."""
+
+    name: str
+    label: str
+    description: str
+    tiles: tuple[Tile, ...]
+
+
+class Table(_Part):
+    """A published table."""
+
+    name: str
+    description: str
+    key: str
+    columns: tuple[Column, ...]
+    references: tuple[Reference, ...]
+
+    def column(self, name: str) -> Column:
+        """Return a column.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name}.{name}")
+
+
+class Catalog(_Part):
+    """Everything that a BI tool is told."""
+
+    tables: tuple[Table, ...]
+    measures: tuple[Measure, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    dashboards: tuple[Dashboard, ...] = ()
+
+    def table(self, name: str) -> Table:
+        """Return a table.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)
+
+    def measure(self, name: str) -> Measure:
+        """Return a measure.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)
+
+    def metric(self, name: str) -> Metric:
+        """Return a metric.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        for metric in self.metrics:
+            if metric.name == name:
+                return metric
+        raise KeyError(name)
+
+    def metrics_of(self, table: str) -> tuple[Metric, ...]:
+        """Return the metrics whose numerator is a measure of the table."""
+        return tuple(metric for metric in self.metrics if self.measure(metric.numerator).table == table)
+
+
+def catalog_of(manifest: Mapping[str, Any], schema: str = REPORTS_SCHEMA) -> Catalog:
+    """Read a layer of the dbt manifest.
+
+    Args:
+        manifest: dbt's `manifest.json`.
+        schema: Layer to read.
+
+    Raises:
+        PublicationError: A table has no key, or a reference, metric or tile names something that does not exist.
+    """
+    models = {
+        node["unique_id"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["schema"] == schema
+        and node["config"]["materialized"] != "ephemeral"
+    }
+    tables = sorted((_table(node) for node in models.values()), key=lambda table: table.name)
+    known = {table.name for table in tables}
+    measures, metrics = _metrics(manifest, {uid: node["name"] for uid, node in models.items()})
+    catalog = Catalog(
+        tables=tuple(tables),
+        measures=measures,
+        metrics=metrics,
+        dashboards=_dashboards(manifest, known),
+    )
+    _require_known(catalog)
+    return catalog
+
+
+def catalog_from_manifest(path: Path) -> Catalog:
+    """Read `manifest.json` of dbt.
+
+    Raises:
+        PublicationError: As `catalog_of`.
+    """
+    return catalog_of(json.loads(path.read_bytes()))
+
+
+def read_catalog(release: Path) -> Catalog:
+    """Read the catalog of a release.
+
+    Raises:
+        PublicationError: There is none, or it is not one.
+    """
+    path = release / CATALOG_FILE
+    try:
+        return Catalog.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise PublicationError(
+            "the release does not say what its tables mean",
+            file=path,
+            found=str(error).splitlines()[0],
+            remedy="publish again: releases made before there was a catalog have none",
+        ) from error
+
+
+def _table(node: Mapping[str, Any]) -> Table:
+    meta = node["config"].get("meta") or {}
+    primary = [
+        name
+        for name, column in node["columns"].items()
+        if any(constraint["type"] == "primary_key" for constraint in column["constraints"])
+    ]
+    key = meta.get("primary_key") or (primary[0] if len(primary) == 1 else None)
+    if key not in node["columns"]:
+        raise PublicationError(
+            "a published table has no key",
+            subject=node["name"],
+            expected="one column with the constraint primary_key, or its name as meta.primary_key",
+            found=str(key),
+            remedy="declare it in the model's yml file",
+        )
+    references = tuple(Reference(column=column, to=to) for column, to in (meta.get("references") or {}).items())
+    led_on = {reference.column for reference in references}
+    units = meta.get("units") or {}
+    return Table(
+        name=node["name"],
+        description=_line(node["description"]),
+        key=key,
+        columns=tuple(
+            _column(column, units, is_key=name == key, leads_on=name in led_on)
+            for name, column in node["columns"].items()
+        ),
+        references=references,
+    )
+
+
+def _column(column: Mapping[str, Any], units: Mapping[str, str], *, is_key: bool, leads_on: bool) -> Column:
+    name, kind = column["name"], column["data_type"]
+    return Column(
+        name=name,
+        type=kind,
+        role="key" if is_key else "reference" if leads_on else _role(name, kind),
+        unit=(
+            (column.get("meta") or {}).get("unit") or units.get(name) or UNIT_OF_SUFFIX.get(name.rsplit("_", 1)[-1])
+            if kind in NUMBERS
+            else None
+        ),
+        description=_line(column["description"]),
+        is_required=is_key or any(constraint["type"] == "not_null" for constraint in column["constraints"]),
+    )
+
+
+def _role(name: str, kind: str) -> Role:
+    if kind in NUMBERS:
+        return "figure"
+    if kind == "boolean":
+        return "flag"
+    if kind == "date":
+        return "date"
+    if kind.startswith("timestamp"):
+        return "time"
+    return "id" if name.endswith(("_id", "_key")) else "text"
+
+
+def _metrics(manifest: Mapping[str, Any], tables: Mapping[str, str]) -> tuple[tuple[Measure, ...], tuple[Metric, ...]]:
+    """Read dbt's semantic models; those of other layers are not the business of who reads the release."""
+    measures: dict[str, Measure] = {}
+    for model in manifest["semantic_models"].values():
+        table = next((tables[uid] for uid in model["depends_on"]["nodes"] if uid in tables), None)
+        for measure in model["measures"] if table else ():
+            measures[measure["name"]] = Measure(
+                name=measure["name"],
+                label=measure["label"] or measure["name"].replace("_", " "),
+                description=_line(measure["description"] or ""),
+                table=str(table),
+                aggregate=measure["agg"],
+                expression=str(measure["expr"] or measure["name"]),
+                unit=(_meta(measure)).get("unit"),
+            )
+    metrics = []
+    for metric in manifest["metrics"].values():
+        parameters = metric["type_params"]
+        if metric["type"] == "simple":
+            numerator, denominator = parameters["measure"]["name"], None
+        elif metric["type"] == "ratio":
+            numerator, denominator = parameters["numerator"]["name"], parameters["denominator"]["name"]
+            by_name = {other["name"]: other for other in manifest["metrics"].values()}
+            numerator, denominator = (
+                by_name[part]["type_params"]["measure"]["name"] for part in (numerator, denominator)
+            )
+        else:
+            raise PublicationError(
+                "a metric of this type cannot be given to Looker and Metabase",
+                subject=metric["name"],
+                expected="simple or ratio",
+                found=metric["type"],
+                remedy="write it as a measure, or as one measure over another",
+            )
+        if numerator in measures:
+            metrics.append(
+                Metric(
+                    name=metric["name"],
+                    label=metric["label"],
+                    description=_line(metric["description"]),
+                    numerator=numerator,
+                    denominator=denominator,
+                    unit=_meta(metric).get("unit", "number"),
+                )
+            )
+    by_metric_name = sorted(metrics, key=lambda metric: metric.name)
+    return tuple(sorted(measures.values(), key=lambda measure: measure.name)), tuple(by_metric_name)
+
+
+def _meta(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (part.get("config") or {}).get("meta") or part.get("meta") or {}
+
+
+def _dashboards(manifest: Mapping[str, Any], tables: frozenset[str] | set[str]) -> tuple[Dashboard, ...]:
+    found = []
+    for exposure in manifest["exposures"].values():
+        tiles = _meta(exposure).get("tiles")
+        if tiles and exposure["type"] == "dashboard":
+            found.append(
+                Dashboard(
+                    name=exposure["name"],
+                    label=exposure["label"] or exposure["name"],
+                    description=_line(exposure["description"]),
+                    tiles=tuple(Tile.model_validate(tile) for tile in tiles),
+                )
+            )
+    return tuple(sorted(found, key=lambda dashboard: dashboard.name))
+
+
+def _require_known(catalog: Catalog) -> None:
+    """Refuse names that lead nowhere: a BI tool would tell its reader, weeks later."""
+    problems = []
+    for table in catalog.tables:
+        for reference in table.references:
+            for name, column in ((table.name, reference.column), (reference.to, None)):
+                problems += _missing(catalog, name, column, f"reference of {table.name}")
+    for metric in catalog.metrics:
+        for part in (metric.numerator, metric.denominator):
+            if part is not None and all(part != measure.name for measure in catalog.measures):
+                problems.append(f"metric {metric.name}: there is no measure {part}")
+    for dashboard in catalog.dashboards:
+        for tile in dashboard.tiles:
+            where = f"tile {tile.title!r} of {dashboard.name}"
+            for column in (*tile.columns, *tile.filters):
+                problems += _missing(catalog, tile.table, column, where)
+            own = {metric.name for metric in catalog.metrics_of(tile.table)}
+            problems += [f"{where}: {tile.table} has no metric {name}" for name in tile.metrics if name not in own]
+    if problems:
+        raise PublicationError(
+            "names lead nowhere:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            remedy="correct them in the yml files of the dbt project",
+        )
+
+
+def _missing(catalog: Catalog, table: str, column: str | None, where: str) -> list[str]:
+    try:
+        found = catalog.table(table)
+        if column is not None:
+            found.column(column)
+    except KeyError as error:
+        return [f"{where}: there is no {error.args[0]}"]
+    return []
+
+
+def _line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
