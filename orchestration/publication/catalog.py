@@ -55,8 +55,10 @@ class Column(_Part):
 
     @property
     def told(self) -> str:
-        """Description with the unit."""
-        return f"{self.description} Unit: {self.unit}." if self.unit else self.description
+        """Description with the unit, where it does not say it itself."""
+        if self.unit is None or self.unit in self.description or re.search(r"\bunit\b", self.description):
+            return self.description
+        return f"{self.description} Unit: {self.unit}."
 
 
 class Reference(_Part):

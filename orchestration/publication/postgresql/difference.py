@@ -55,15 +55,15 @@ def difference(connection: duckdb.DuckDBPyConnection, table: Table, *, new: str,
     )
     counts = connection.execute(
         f'select count(*) filter (not is_gone), count(*) filter (is_gone) from "{delta}"'
-    ).fetchone()
-    changed, gone = counts or (0, 0)
+    ).fetchall()
+    changed, gone = counts[0]
     return Difference(table, delta, changed, gone)
 
 
 def everything(connection: duckdb.DuckDBPyConnection, table: Table, *, new: str) -> Difference:
     """Return the difference from an empty table."""
-    counted = connection.execute(f"select count(*) from {new}").fetchone()
-    return Difference(table, None, counted[0] if counted else 0, 0)
+    counted = connection.execute(f"select count(*) from {new}").fetchall()
+    return Difference(table, None, counted[0][0], 0)
 
 
 def changed_rows(connection: duckdb.DuckDBPyConnection, found: Difference, *, new: str) -> pa.RecordBatchReader:
@@ -72,9 +72,9 @@ def changed_rows(connection: duckdb.DuckDBPyConnection, found: Difference, *, ne
     only = ""
     if found.delta is not None:
         only = f'where "{found.table.key}" in (select key from "{found.delta}" where not is_gone)'
-    return connection.execute(f"select {columns} from {new} {only}").to_arrow_reader(BATCH_ROWS)
+    return connection.sql(f"select {columns} from {new} {only}").to_arrow_reader(BATCH_ROWS)
 
 
 def gone_keys(connection: duckdb.DuckDBPyConnection, found: Difference) -> pa.RecordBatchReader:
     """Return the keys of the rows to delete."""
-    return connection.execute(f'select key from "{found.delta}" where is_gone').to_arrow_reader(BATCH_ROWS)
+    return connection.sql(f'select key from "{found.delta}" where is_gone').to_arrow_reader(BATCH_ROWS)

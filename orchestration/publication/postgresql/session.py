@@ -7,6 +7,7 @@ nothing more can be: there are no savepoints to go back to.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,8 +114,10 @@ def connected(target: Target) -> Iterator[Session]:
 
 def _translated(error: Any, target: Target) -> PublicationError:
     state = getattr(error, "sqlstate", None) or ""
-    lines = [line for line in masked(str(error), [target.uri, target.secret]).splitlines() if line.strip()]
-    text = " ".join(line for line in lines if not line.startswith("Query was:"))[:600]
+    told = masked(str(error), [target.uri, target.secret])
+    # The driver wraps what the server said into the whole statement.
+    said = re.search(r"(?:ERROR|FATAL): +(.*?)(?:\n\nQuery was:|\n?\. SQLSTATE|$)", told, re.DOTALL)
+    text = re.sub(r"\s+", " ", said.group(1) if said else told).strip()[:600]
     if state in CONTENDED:
         return ContendedError(f"PostgreSQL was busy: {text}", remedy="publish again", retryable=True)
     is_away = not state or state.startswith(("08", "57P", "53"))

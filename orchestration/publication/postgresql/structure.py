@@ -158,10 +158,11 @@ def ensure_keys(session: Session, tables: Iterable[Table], found: dict[str, Foun
         if facts.primary_key != (table.key,):
             session.execute(f"alter table {here} add primary key ({name(table.key)})")
         for column in table.columns:
+            must_be = column.is_required or column.name == table.key
             is_required = facts.columns.get(column.name, ("", False))[1] or column.name == table.key
-            if column.is_required and not is_required:
+            if must_be and not is_required:
                 session.execute(f"alter table {here} alter column {name(column.name)} set not null")
-            elif is_required and not column.is_required:
+            elif is_required and not must_be:
                 session.execute(f"alter table {here} alter column {name(column.name)} drop not null")
     for table in tables:
         here, facts = _here(session, table.name), found[table.name]
