@@ -78,3 +78,11 @@ def embedded_server(folder: Path) -> Any:
             found=str(error),
             remedy=f"read {folder / 'log'}; delete the folder to begin anew: it holds only what is published",
         ) from error
+
+
+def stop_embedded_server(folder: Path) -> bool:
+    """Stop the server that keeps its files in a folder; returns whether it was running."""
+    if not (folder / "postmaster.pid").is_file():
+        return False
+    embedded_server(folder).stop()
+    return True
