@@ -16,7 +16,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export LOS_GATE := $(GATE)
 
-.PHONY: help setup run feeds dev spark test test-slow test-spark lint format check types clean bench
+.PHONY: help setup run feeds dev spark test test-slow test-spark node docs lint format check types clean bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,18 @@ test-slow: $(VENV)/.installed ## Run the tests that take minutes each
 
 test-spark: $(SPARK_VENV)/.installed ## Build on DuckDB and on Spark, and compare row by row (needs Java)
 	@$(BIN)/python -m pytest -m spark tests/spark
+
+tests/node/node_modules: tests/node/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed, for instance Debian's npm" >&2; exit 1; }
+	@cd tests/node && npm ci --silent --no-audit --no-fund && touch node_modules
+
+node: tests/node/node_modules ## Install the validators of LookML and Metabase's files, which tests use when they are there
+
+docs: $(VENV)/.installed ## Write dbt's documentation with lineage, as one page: data/docs/index.html (EXAMPLE=...)
+	@set -a && . ./$(SETTINGS) && set +a && data="$$(realpath -m "$$LOS_DATA_DIR")" && mkdir -p "$$data/docs" \
+		&& LOS_LAKE_DIR="$$data/lake" LOS_WAREHOUSE_PATH="$$data/warehouse/warehouse.duckdb" $(BIN)/dbt --quiet docs generate \
+		--static --project-dir dbt_project --profiles-dir dbt_project --target-path "$$data/docs/build" --log-path "$$data/docs/build" \
+		&& cp "$$data/docs/build/static_index.html" "$$data/docs/index.html" && echo "$$data/docs/index.html"
 
 lint: $(VENV)/.installed ## Check style: ruff, sqlfluff, yamllint
 	@$(BIN)/ruff check .

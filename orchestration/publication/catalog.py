@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration.errors import PublicationError
-from orchestration.publication.report_files import REPORTS_SCHEMA
+from orchestration.publication.report_files import RELEASE_COLUMNS, RELEASE_TABLE, REPORTS_SCHEMA
 
 CATALOG_FILE = "bi/catalog.json"
 
@@ -33,6 +33,9 @@ UNIT_OF_SUFFIX = {
     "version": "number",
 }
 """Last word of a column's name -> its unit. What has none of these declares its unit in dbt (`meta`)."""
+
+AGGREGATES = ("count", "count_distinct", "sum", "average", "min", "max")
+"""What a measure may do, by dbt's names."""
 
 NUMBERS = frozenset({"int", "integer", "bigint", "double", "decimal"})
 
@@ -68,15 +71,27 @@ class Reference(_Part):
     to: str
 
 
+class Condition(_Part):
+    """Rows that count: those whose column holds one of the values; a flag holds true."""
+
+    column: str
+    values: tuple[str | bool, ...]
+
+
 class Measure(_Part):
-    """What may be summed up of a table: an aggregate over its own rows."""
+    """What may be summed up of a table: an aggregate over its own rows.
+
+    Either an aggregate of `column`, or the number of rows that meet `condition`.
+    """
 
     name: str
     label: str
     description: str
     table: str
     aggregate: str  # count, count_distinct, sum, average, min, max
-    expression: str  # of one row, in SQL that every engine reads
+    column: str | None
+    condition: Condition | None
+    expression: str  # of one row, in SQL that every engine reads; says the same
     unit: str | None
 
 
@@ -173,6 +188,24 @@ class Catalog(_Part):
                 return metric
         raise KeyError(name)
 
+    @property
+    def every_table(self) -> tuple[Table, ...]:
+        """The tables, and the one beside them that says which release they are."""
+        return (*self.tables, RELEASE)
+
+    def joins_of(self, table: str) -> tuple[tuple[str, Reference], ...]:
+        """Return what is reached from a table by references, nearest first: (table that refers, reference)."""
+        found: list[tuple[str, Reference]] = []
+        waiting, seen = [table], {table}
+        while waiting:
+            name = waiting.pop(0)
+            for reference in self.table(name).references:
+                if reference.to not in seen:
+                    seen.add(reference.to)
+                    waiting.append(reference.to)
+                    found.append((name, reference))
+        return tuple(found)
+
     def metrics_of(self, table: str) -> tuple[Metric, ...]:
         """Return the metrics whose numerator is a measure of the table."""
         return tuple(metric for metric in self.metrics if self.measure(metric.numerator).table == table)
@@ -196,13 +229,12 @@ def catalog_of(manifest: Mapping[str, Any], schema: str = REPORTS_SCHEMA) -> Cat
         and node["config"]["materialized"] != "ephemeral"
     }
     tables = sorted((_table(node) for node in models.values()), key=lambda table: table.name)
-    known = {table.name for table in tables}
     measures, metrics = _metrics(manifest, {uid: node["name"] for uid, node in models.items()})
     catalog = Catalog(
         tables=tuple(tables),
         measures=measures,
         metrics=metrics,
-        dashboards=_dashboards(manifest, known),
+        dashboards=_dashboards(manifest),
     )
     _require_known(catalog)
     return catalog
@@ -305,8 +337,7 @@ def _metrics(manifest: Mapping[str, Any], tables: Mapping[str, str]) -> tuple[tu
                 label=measure["label"] or measure["name"].replace("_", " "),
                 description=_line(measure["description"] or ""),
                 table=str(table),
-                aggregate=measure["agg"],
-                expression=str(measure["expr"] or measure["name"]),
+                **_parsed(measure),
                 unit=(_meta(measure)).get("unit"),
             )
     metrics = []
@@ -343,11 +374,36 @@ def _metrics(manifest: Mapping[str, Any], tables: Mapping[str, str]) -> tuple[tu
     return tuple(sorted(measures.values(), key=lambda measure: measure.name)), tuple(by_metric_name)
 
 
+_COUNTED = re.compile(
+    r"case when (?P<column>\w+)(?: in \((?P<values>'[^']*'(?:, ?'[^']*')*)\)| = (?P<value>'[^']*'))? then 1 else 0 end"
+)
+
+
+def _parsed(measure: Mapping[str, Any]) -> dict[str, Any]:
+    """Read an aggregate that every tool can be told: of a column, or of a condition that counts rows."""
+    expression, aggregate = str(measure["expr"] or measure["name"]).strip(), measure["agg"]
+    found = {"aggregate": aggregate, "expression": expression, "column": None, "condition": None}
+    counted = _COUNTED.fullmatch(expression)
+    if re.fullmatch(r"\w+", expression) and aggregate in AGGREGATES:
+        return found | {"column": expression}
+    if counted and aggregate == "sum":
+        listed = counted["values"] or counted["value"]
+        values = tuple(re.findall(r"'([^']*)'", listed)) if listed else (True,)
+        return found | {"condition": Condition(column=counted["column"], values=values)}
+    raise PublicationError(
+        "a measure cannot be told to Looker and Metabase",
+        subject=measure["name"],
+        expected=f"{', '.join(AGGREGATES)} of a column, or sum of `case when <column> in (...) then 1 else 0 end`",
+        found=f"{aggregate} of {expression}",
+        remedy="make it a column of the report",
+    )
+
+
 def _meta(part: Mapping[str, Any]) -> Mapping[str, Any]:
     return (part.get("config") or {}).get("meta") or part.get("meta") or {}
 
 
-def _dashboards(manifest: Mapping[str, Any], tables: frozenset[str] | set[str]) -> tuple[Dashboard, ...]:
+def _dashboards(manifest: Mapping[str, Any]) -> tuple[Dashboard, ...]:
     found = []
     for exposure in manifest["exposures"].values():
         tiles = _meta(exposure).get("tiles")
@@ -374,6 +430,12 @@ def _require_known(catalog: Catalog) -> None:
         for part in (metric.numerator, metric.denominator):
             if part is not None and all(part != measure.name for measure in catalog.measures):
                 problems.append(f"metric {metric.name}: there is no measure {part}")
+        home = catalog.table(catalog.measure(metric.numerator).table)
+        if any(column.name == metric.name for column in home.columns):
+            problems.append(f"metric {metric.name} is called as a column of {home.name}")
+    for measure in catalog.measures:
+        column = measure.column or (measure.condition.column if measure.condition else None)
+        problems += _missing(catalog, measure.table, column, f"measure {measure.name}")
     for dashboard in catalog.dashboards:
         for tile in dashboard.tiles:
             where = f"tile {tile.title!r} of {dashboard.name}"
@@ -400,3 +462,23 @@ def _missing(catalog: Catalog, table: str, column: str | None, where: str) -> li
 
 def _line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
+
+
+RELEASE = Table(
+    name=RELEASE_TABLE,
+    description="One row: the release that the tables beside it are, all of them.",
+    key="release_id",
+    columns=tuple(
+        Column(
+            name=name,
+            type=kind,
+            role="key" if name == "release_id" else _role(name, kind),
+            unit=None,
+            description=description,
+            is_required=name == "release_id",
+        )
+        for name, (kind, description) in RELEASE_COLUMNS.items()
+    ),
+    references=(),
+)
+"""The table that says which release is read, and how old it is."""

@@ -6,11 +6,24 @@ import hashlib
 from collections.abc import Mapping
 
 from orchestration.publication.catalog import CATALOG_FILE, Catalog
+from orchestration.publication.dictionary import dictionary_files
+from orchestration.publication.looker import lookml_files
+from orchestration.publication.metabase import metabase_files
 
 
-def bi_pack(catalog: Catalog) -> dict[str, str]:
-    """Return the pack's files: path within the release -> text."""
-    return {CATALOG_FILE: catalog.model_dump_json(indent=1) + "\n"}
+def bi_pack(catalog: Catalog, *, schema: str) -> dict[str, str]:
+    """Return the pack's files: path within the release -> text.
+
+    Args:
+        catalog: What is published.
+        schema: Of PostgreSQL, where BI tools find it.
+    """
+    return {
+        CATALOG_FILE: catalog.model_dump_json(indent=1) + "\n",
+        **lookml_files(catalog, schema=schema),
+        **metabase_files(catalog, schema=schema),
+        **dictionary_files(catalog),
+    }
 
 
 def pack_hash(pack: Mapping[str, str]) -> str | None:

@@ -91,7 +91,7 @@ def publish_reports(settings: Settings, lake: Lake, *, as_of: date) -> Release:
         site_dir=site_of(settings.governance_dir, verdict),
         clock=settings.clock,
         keep=settings.keep_releases,
-        pack=bi_pack(catalog_from_manifest(require_manifest(settings))),
+        pack=bi_pack(catalog_from_manifest(require_manifest(settings)), schema=settings.postgres_schema),
         threads=settings.duckdb_threads,
         memory_limit=settings.duckdb_memory_limit,
     )

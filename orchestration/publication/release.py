@@ -295,18 +295,18 @@ def _read_back(
     _require_audited(_fingerprints(connection, "published", "main", files=files), verdict)
 
 
-def _release_info(manifest: Manifest) -> dict[str, tuple[str, Any, str]]:
+def _release_info(manifest: Manifest) -> dict[str, Any]:
     oldest = manifest.oldest_input
     return {
-        "release_id": ("varchar", manifest.release_id, "Id of the release."),
-        "as_of": ("date", manifest.as_of, "Business date of its reports."),
-        "published_at": ("timestamp", manifest.published_at.replace(tzinfo=None), "When it was published, UTC."),
-        "code_version": ("varchar", manifest.code_version, "Version of the code that made it."),
-        "definition_hash": ("varchar", manifest.definition_hash, "Hash of the company's definitions."),
-        "catalogue_hash": ("varchar", manifest.catalogue_hash, "Hash of the rules that it was put to."),
-        "data_fingerprint": ("varchar", manifest.data_fingerprint, "Fingerprint of the data that was audited."),
-        "oldest_input_on": ("date", oldest.on if oldest else None, "End of the oldest period behind a figure."),
-        "oldest_input_kpi_id": ("varchar", oldest.kpi_id if oldest else None, "KPI of that period."),
+        "release_id": manifest.release_id,
+        "as_of": manifest.as_of,
+        "published_at": manifest.published_at.replace(tzinfo=None),
+        "code_version": manifest.code_version,
+        "definition_hash": manifest.definition_hash,
+        "catalogue_hash": manifest.catalogue_hash,
+        "data_fingerprint": manifest.data_fingerprint,
+        "oldest_input_on": oldest.on if oldest else None,
+        "oldest_input_kpi_id": oldest.kpi_id if oldest else None,
     }
 
 
