@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Literal
 
@@ -234,7 +234,7 @@ def catalog_of(manifest: Mapping[str, Any], schema: str = REPORTS_SCHEMA) -> Cat
         tables=tuple(tables),
         measures=measures,
         metrics=metrics,
-        dashboards=_dashboards(manifest),
+        dashboards=_dashboards(manifest, models.keys()),
     )
     _require_known(catalog)
     return catalog
@@ -403,11 +403,11 @@ def _meta(part: Mapping[str, Any]) -> Mapping[str, Any]:
     return (part.get("config") or {}).get("meta") or part.get("meta") or {}
 
 
-def _dashboards(manifest: Mapping[str, Any]) -> tuple[Dashboard, ...]:
+def _dashboards(manifest: Mapping[str, Any], models: Set[str]) -> tuple[Dashboard, ...]:
     found = []
     for exposure in manifest["exposures"].values():
         tiles = _meta(exposure).get("tiles")
-        if tiles and exposure["type"] == "dashboard":
+        if tiles and set(exposure["depends_on"]["nodes"]) <= models:
             found.append(
                 Dashboard(
                     name=exposure["name"],

