@@ -78,7 +78,7 @@ def shipped(column: Column) -> str:
     """Return the expression that ships a column: of the agreed type, and without what the other side cannot hold."""
     value = f'"{column.name}"'
     if column.type == "string":
-        return f"replace({value}, chr(0), '') as {value}"
+        return f"case when contains({value}, chr(0)) then replace({value}, chr(0), '') else {value} end as {value}"
     return f"{value}::{_types(column)[1]} as {value}"
 
 
