@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import duckdb
 import lkml
-import psycopg
 import pytest
-import yaml
 
-from orchestration.publication.catalog import Catalog, read_catalog
 from orchestration.publication.metabase import DATABASE
-from tests.conftest import GoldenProject
 from tests.end_to_end.emulated_metabase import EmulatedMetabase
 from tests.end_to_end.metric_sql import from_dbt, from_lookml, from_metabase
-from tests.golden.defects import OKRS, kpi_without_owner
-from tests.real_postgresql import real_postgresql
-
-
-class Served:
-    """The golden company, published."""
-
-    def __init__(self, project: GoldenProject, uri: str) -> None:
-        self.project = project
-        self.uri = uri
-        self.release = project.root / "data" / "releases" / "current"
-        self.catalog: Catalog = read_catalog(self.release)
-        self.manifest = json.loads((project.root / "data" / "dbt" / "manifest.json").read_bytes())
-
-    def run(self, **settings: str) -> int:
-        """Run the pipeline again."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LOS_POSTGRES_URL", self.uri)
-            return self.project.run(LOS_POSTGRES="url", **settings)
-
-    def sql(self, statement: str) -> list[tuple]:
-        with psycopg.connect(self.uri.replace("postgres:@", "looker:@")) as connection:
-            return connection.execute(statement).fetchall()
-
-    def number(self, statement: str) -> float | None:
-        value = self.sql(statement)[0][0]
-        return None if value is None else float(value)
-
-    def view(self, name: str) -> dict:
-        return lkml.load((self.release / "bi" / "looker" / "views" / f"{name}.view.lkml").read_text())["views"][0]
-
-    def card(self, name: str) -> dict:
-        folder = self.release / "bi" / "metabase" / "collections" / "main" / "line_of_sight"
-        return yaml.safe_load((folder / f"{name}.yaml").read_text())
+from tests.end_to_end.served import Served, served_company
+from tests.golden.defects import OKRS
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
-    project = GoldenProject(tmp_path_factory.mktemp("bi") / "golden")
-    kpi_without_owner(project)  # so that something is withheld, and found
-    with real_postgresql() as uri:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("LOS_POSTGRES_URL", uri)
-            assert project.run(LOS_POSTGRES="url") == 0
-        with psycopg.connect(uri, autocommit=True) as connection:
-            connection.execute("create role looker login in role los_bi")
-        yield Served(project, uri)
+    with served_company(tmp_path_factory.mktemp("bi")) as company:
+        yield company
 
 
 def test_every_table_arrives_row_by_row(served):
@@ -156,7 +112,7 @@ def test_dbt_metabase_tells_metabase_everything_once(served, monkeypatch, tmp_pa
     from dbtmetabase import _models as dbtmetabase_models
 
     monkeypatch.setattr(dbtmetabase_models, "_SYNC_PERIOD", 0)
-    metabase = EmulatedMetabase(served.uri.replace("postgres:@", "looker:@"), "reports", DATABASE)
+    metabase = EmulatedMetabase(served.reader, "reports", DATABASE)
 
     def export() -> int:
         metabase.puts.clear()
