@@ -91,7 +91,7 @@ $(SUPERSET_VENV)/.installed $(METRICFLOW_VENV)/.installed: .venv-%/.installed: r
 	@touch $@
 
 test-bi: $(VENV)/.installed $(SUPERSET_VENV)/.installed $(METRICFLOW_VENV)/.installed ## Read the published tables with Superset, MetricFlow and pgjdbc (1 GB)
-	@$(BIN)/python -m pytest -m bi tests/end_to_end
+	@$(BIN)/python -m pytest -m bi tests/end_to_end/test_bi_clients.py
 
 lint: $(VENV)/.installed ## Check style: ruff, sqlfluff, yamllint
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from orchestration.errors import PublicationError
-from orchestration.publication.catalog import Catalog, Column, Table, read_catalog
+from orchestration.publication.catalog import RELEASE, Catalog, Column, Table, read_catalog
 from orchestration.publication.release_store import Release
 from orchestration.publication.report_files import RELEASE_TABLE, quoted
 
@@ -96,9 +96,6 @@ def _types(column: Column) -> tuple[str, str]:
 
 
 def _release_table(connection: duckdb.DuckDBPyConnection) -> Table:
-    comment = connection.execute(
-        "select comment from duckdb_tables() where database_name = 'release' and table_name = ?", [RELEASE_TABLE]
-    ).fetchone()
     columns: list[Any] = connection.execute(
         """
         select column_name, lower(data_type), comment from duckdb_columns()
@@ -108,7 +105,7 @@ def _release_table(connection: duckdb.DuckDBPyConnection) -> Table:
     ).fetchall()
     return Table(
         name=RELEASE_TABLE,
-        description=str(comment[0]) if comment else "",
+        description=RELEASE.description,
         key="release_id",
         columns=tuple(
             Column(
