@@ -64,6 +64,10 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         ),
         Grain("reports.rpt_kpi_control_chart", ("kpi_id", "period_start_on")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
+        Grain("reports.rpt_integrity_history", ("dimension", "dimension_id")),
+        Grain("reports.rpt_escalation", ("escalation_id", "opened_on")),
+        Grain("reports.rpt_escalation", ("escalation_id",), where="is_open"),
+        Grain("reports.rpt_escalation_level", ("escalation_id", "opened_on", "level")),
     ),
 }
 

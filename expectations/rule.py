@@ -11,7 +11,7 @@ from typing import Literal, get_args
 Stage = Literal["marts", "reports"]
 Severity = Literal["block", "withhold", "warn"]
 Status = Literal["active", "planned"]
-SubjectType = Literal["key_result", "kpi", "objective", "feed", "load", "table", "person", "unit", "cycle"]
+SubjectType = Literal["key_result", "kpi", "objective", "feed", "load", "table", "person", "unit", "cycle", "waiver"]
 OwnerRole = Literal[
     "champion",
     "reviewer",
@@ -23,6 +23,7 @@ OwnerRole = Literal[
     "sponsor",
     "unit_head",
     "enterprise_head",
+    "approver",
 ]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -36,6 +37,7 @@ SUITE_OF_PREFIX: Mapping[str, str] = MappingProxyType(
         "CHG": "goal_changes",
         "POL": "portfolio",
         "RPT": "reports",
+        "GOV": "governance",
     }
 )
 

@@ -158,11 +158,13 @@ def _print_rules(console: Console, result: Any) -> bool | None:
         if evaluation.check_name == "gate_is_open":
             verdict = evaluation.passed
             continue
+        metadata = {name: value.value for name, value in evaluation.metadata.items()}
+        if "rule" not in metadata:
+            continue
         if evaluation.passed:
             passed += 1
             continue
         failed += 1
-        metadata = {name: value.value for name, value in evaluation.metadata.items()}
         label = f"{metadata.get('rule', evaluation.check_name)} ({metadata.get('offending_subjects', '?')})"
         by_severity.setdefault(str(metadata.get("severity", "failed")), []).append(label)
     if passed or failed:

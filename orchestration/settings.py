@@ -19,9 +19,6 @@ PREFIX = "LOS_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 """The checkout: dbt_project/ and examples/ stand beside the packages."""
 
-POSTGRES_URL = "LOS_POSTGRES_URL"
-"""Variable with the database's URL. It may hold a password, so it is no setting: settings are shown in Dagster's UI."""
-
 # Variables that we hand to dbt, or that its profile for Spark reads; none is a knob of ours.
 HANDED_TO_DBT = frozenset(
     {
@@ -35,6 +32,12 @@ HANDED_TO_DBT = frozenset(
         "LOS_SPARK_PARTITIONS",
     }
 )
+
+NOTIFY_OWNERS = "LOS_NOTIFY_URLS"
+NOTIFY_OPERATORS = "LOS_NOTIFY_OPERATORS"
+POSTGRES_URL = "LOS_POSTGRES_URL"
+SECRETS = frozenset({NOTIFY_OWNERS, NOTIFY_OPERATORS, POSTGRES_URL})
+"""Variables that hold tokens or passwords. They are read where they are used: settings are shown in Dagster's UI."""
 
 
 class Settings(BaseModel):
@@ -60,6 +63,9 @@ class Settings(BaseModel):
     gate: Literal["standard", "strict"] = Field("standard", description="`strict` turns every withhold into a block.")
     first_as_of: date = Field(date(2013, 1, 1), description="First day that `publish_reports` can be backfilled for.")
     keep_releases: int = Field(10, ge=2, description="How many releases stay on disk.")
+    site_url: str | None = Field(
+        None, pattern=r"^https?://\S+$", description="Where readers open the governance site, for links in messages."
+    )
     duckdb_threads: int = Field(2, ge=1, description="Threads of each DuckDB connection.")
     duckdb_memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection."
@@ -132,9 +138,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     variables = dict(os.environ if environment is None else environment)
     names = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
     given = {
-        key: value
-        for key, value in variables.items()
-        if key.startswith(PREFIX) and key not in HANDED_TO_DBT | {POSTGRES_URL}
+        key: value for key, value in variables.items() if key.startswith(PREFIX) and key not in HANDED_TO_DBT | SECRETS
     }
     problems = []
     for key in sorted(set(given) - set(names)):

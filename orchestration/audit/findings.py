@@ -14,13 +14,20 @@ import pyarrow as pa
 from expectations.catalogue import Catalogue
 from expectations.rule import Check, Rule, Stage
 from expectations.suites import violations_query
+from expectations.waivers import (
+    IS_APPROVER,
+    IS_OWNER,
+    LONGEST_WAIVER_DAYS,
+    NEWEST_WAIVERS,
+    WAIVER_APPROVERS,
+    WAS_THERE,
+)
 from orchestration.audit.evaluate import Evaluation
 from orchestration.audit.session import AuditSession, first_line
 from orchestration.errors import AuditError
 
 DETAILS_SHOWN = 5
 """How many things wrong with one subject are spelled out; the rest is counted."""
-LONGEST_WAIVER_DAYS = 90
 RESULTS = "audit.results"
 """Where the findings stand in the session once they have their owners and waivers."""
 
@@ -62,11 +69,12 @@ group by subject_type, subject_id
 
 # Who can answer for a subject, nearest first. Only people who are there on the day; the person whom a finding is about
 # does not answer for it; and where the register is so broken that nobody is left, the last resort says so.
-OWNERS = """
+OWNERS = f"""
 create or replace table audit.owned as
 with recursive subjects as (
     select distinct subject_type, subject_id from audit.findings
 ),
+{NEWEST_WAIVERS},
 feeds as (
     select feed_id, owner_id, steward_id
     from (
@@ -153,6 +161,9 @@ candidates as (
         heads.position
     from units_of_subjects inner join heads on heads.org_unit_id = units_of_subjects.org_unit_id
     union all
+    select 'waiver', waiver_id, approved_by_id, 'approver', 'waiver', 1
+    from newest_waivers
+    union all
     select subjects.subject_type, subjects.subject_id, heads.person_id, heads.role, heads.source, 1000
     from subjects cross join heads
     where heads.role = 'enterprise_head'
@@ -197,42 +208,31 @@ left join ranked
     and ranked.nearness = 1
 """
 
-# A waiver counts on the days from its approval to its expiry, both included, when it was approved by somebody who is
-# there and does not answer for the subject, and for no longer than the limit.
+# A waiver counts on the days from its approval to its expiry, both included, when somebody approved it who may and was
+# there, and for no longer than the limit.
 WAIVED = f"""
 create or replace table {RESULTS} as
-with waivers as (
+with {NEWEST_WAIVERS},
+{WAIVER_APPROVERS},
+counting as (
     select waiver.*
-    from (
-        select *, row_number() over (partition by waiver_id order by loaded_at desc, load_id desc) as newest
-        from lake.definitions_waivers
-    ) as waiver
+    from newest_waivers as waiver
     cross join audit.run as run
-    inner join marts.dim_person as approver
-        on approver.person_id = waiver.approved_by_id and approver.is_current
-        and coalesce(approver.active_from, waiver.approved_on) <= waiver.approved_on
-        and coalesce(approver.active_to, waiver.approved_on) >= waiver.approved_on
-    where waiver.newest = 1
-        and not coalesce(waiver.is_deleted, false)
-        and waiver.approved_on <= run.as_of
+    where waiver.approved_on <= run.as_of
         and waiver.expires_on >= run.as_of
         and datediff('day', waiver.approved_on, waiver.expires_on) <= {LONGEST_WAIVER_DAYS}
+        and {WAS_THERE}
+        and {IS_APPROVER}
+        and not {IS_OWNER}
 ),
 matching as (
-    select owned.rule_id, owned.subject_type, owned.subject_id, min(waivers.waiver_id) as waiver_id
+    select owned.rule_id, owned.subject_type, owned.subject_id, min(counting.waiver_id) as waiver_id
     from audit.owned as owned
-    inner join waivers
-        on waivers.rule_id = owned.rule_id
-        and waivers.subject_type = owned.subject_type
-        and waivers.subject_id = owned.subject_id
-        and waivers.approved_by_id <> owned.owner_id
-    left join marts.dim_ownership as ownership
-        on ownership.subject_type = owned.subject_type
-        and ownership.subject_id = owned.subject_id
-        and ownership.person_id = waivers.approved_by_id
-        and ownership.role in ('accountable_owner', 'data_steward', 'champion', 'owner')
-        and ownership.is_current
-    where ownership.person_id is null
+    inner join counting
+        on counting.rule_id = owned.rule_id
+        and counting.subject_type = owned.subject_type
+        and counting.subject_id = owned.subject_id
+        and counting.approved_by_id <> owned.owner_id
     group by owned.rule_id, owned.subject_type, owned.subject_id
 )
 select

@@ -401,6 +401,7 @@ def _escalation(escalation: Escalation) -> dict[str, Any]:
         "by_id": escalation.by,
         "on": escalation.on,
         "next_action": escalation.next_action,
+        "due_on": escalation.due_on,
         "comment": escalation.comment,
     }
 

@@ -132,8 +132,8 @@ def load_company(company_dir: Path) -> Company:
     return _assemble(root, reading.parts)
 
 
-def read_time_zone(company_dir: Path) -> str:
-    """Return the name of the company's time zone, reading no more of the files than that takes.
+def read_profile(company_dir: Path) -> CompanyProfile:
+    """Return what holds for the whole company, reading no more of the files than that takes.
 
     Raises:
         DefinitionErrors: what is wrong with organization.yml or, when the workbook stands in for it, with its sheet.
@@ -144,9 +144,9 @@ def read_time_zone(company_dir: Path) -> str:
     if workbook.is_file() and not path.is_file():
         company = _read_company_sheet(workbook)
         if company is not None:
-            return company.time_zone
+            return company
     data, positions = read_yaml(path, company_dir)
-    return validate(OrganizationFile, data, positions, path.name).company.time_zone
+    return validate(OrganizationFile, data, positions, path.name).company
 
 
 def registry_rows(company: Company, *, on: date | None = None) -> list[dict[str, Any]]:

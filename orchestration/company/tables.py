@@ -185,6 +185,7 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("by_id", TEXT),
         ("on", DAY),
         ("next_action", TEXT),
+        ("due_on", DAY),
         ("comment", TEXT),
     ],
     "decisions": [

@@ -5,6 +5,7 @@ import time
 
 import dagster as dg
 
+from orchestration.defs.notification import NOTIFICATIONS
 from orchestration.defs.partitions import company_time_zone, current_as_of
 from orchestration.defs.resources import ProjectResource
 from orchestration.settings import Settings
@@ -27,7 +28,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     )
     audit_without_publishing = dg.define_asset_job(
         AUDIT_ONLY,
-        selection=everything - dg.AssetSelection.groups("releases"),
+        selection=everything - dg.AssetSelection.groups("releases") - dg.AssetSelection.assets(NOTIFICATIONS),
         executor_def=dg.in_process_executor,
         description="Dry run: everything up to the verdict and the governance site; nothing is published.",
     )

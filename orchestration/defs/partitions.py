@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration.company.loader import read_time_zone
+from orchestration.company.loader import read_profile
 from orchestration.errors import LosError
 from orchestration.settings import Settings
 
@@ -19,7 +19,7 @@ def company_time_zone(settings: Settings) -> str:
     The code location must load even then, so that the asset `okr_definitions` can say what is wrong.
     """
     try:
-        return read_time_zone(settings.company_dir)
+        return read_profile(settings.company_dir).time_zone
     except LosError:
         return "UTC"
 

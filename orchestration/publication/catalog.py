@@ -114,7 +114,7 @@ class Tile(_Part):
     kind: Literal["number", "table", "bar"]
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    filters: Mapping[str, str] = {}
+    filters: Mapping[str, str | bool] = {}
 
 
 class Dashboard(_Part):
@@ -228,7 +228,8 @@ def catalog_of(manifest: Mapping[str, Any], schema: str = REPORTS_SCHEMA) -> Cat
         and node["schema"] == schema
         and node["config"]["materialized"] != "ephemeral"
     }
-    tables = sorted((_table(node) for node in models.values()), key=lambda table: table.name)
+    references = _references(manifest)
+    tables = sorted((_table(node, references.get(uid, ())) for uid, node in models.items()), key=lambda one: one.name)
     measures, metrics = _metrics(manifest, {uid: node["name"] for uid, node in models.items()})
     catalog = Catalog(
         tables=tuple(tables),
@@ -267,7 +268,20 @@ def read_catalog(release: Path) -> Catalog:
         ) from error
 
 
-def _table(node: Mapping[str, Any]) -> Table:
+def _references(manifest: Mapping[str, Any]) -> dict[str, tuple[Reference, ...]]:
+    """Read the tests by which dbt holds a column to the keys of another model, by the model that has the column."""
+    found: dict[str, tuple[Reference, ...]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] != "test" or (node.get("test_metadata") or {}).get("name") != "relationships":
+            continue
+        home = node["attached_node"]
+        to = next(uid for uid in node["depends_on"]["nodes"] if uid != home)
+        reference = Reference(column=node["column_name"], to=manifest["nodes"][to]["name"])
+        found[home] = (*found.get(home, ()), reference)
+    return found
+
+
+def _table(node: Mapping[str, Any], references: tuple[Reference, ...]) -> Table:
     meta = node["config"].get("meta") or {}
     primary = [
         name
@@ -283,7 +297,6 @@ def _table(node: Mapping[str, Any]) -> Table:
             found=str(key),
             remedy="declare it in the model's yml file",
         )
-    references = tuple(Reference(column=column, to=to) for column, to in (meta.get("references") or {}).items())
     led_on = {reference.column for reference in references}
     units = meta.get("units") or {}
     return Table(

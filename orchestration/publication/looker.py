@@ -229,7 +229,8 @@ def _element(catalog: Catalog, tile: Tile) -> dict[str, object]:
     }
     if tile.filters:
         element["filters"] = {
-            f"{table.name}.{field_of(table.column(name))}": value for name, value in tile.filters.items()
+            f"{table.name}.{field_of(table.column(name))}": "Yes" if value is True else value
+            for name, value in tile.filters.items()
         }
     if tile.kind == "bar":
         element["sorts"] = [f"{metrics[0]} desc"]

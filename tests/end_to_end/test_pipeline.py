@@ -20,6 +20,7 @@ FIGURES = (
 PUBLISHED = (
     "rpt_okr_scorecard", "rpt_key_result_kpi", "rpt_goalpost_ledger", "rpt_integrity_failures", "rpt_kpi_control_chart",
     "rpt_objective_scorecard", "rpt_owner_calibration", "rpt_status_rule_comparison", "rpt_watermelon",
+    "rpt_escalation", "rpt_escalation_level", "rpt_integrity_history",
 )  # fmt: skip
 
 
@@ -89,6 +90,7 @@ def test_manifest_accounts_for_every_row(clean):
         "rpt_okr_scorecard": 5, "rpt_key_result_kpi": 8, "rpt_goalpost_ledger": 0, "rpt_integrity_failures": 0,
         "rpt_kpi_control_chart": 230,
         "rpt_objective_scorecard": 3, "rpt_owner_calibration": 2, "rpt_status_rule_comparison": 40, "rpt_watermelon": 2,
+        "rpt_escalation": 1, "rpt_escalation_level": 3, "rpt_integrity_history": 0,
     }  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_pack_costs_the_run_nothing(manifest_path):
     [
         ('"expr": "attainment_vs_locked"', '"expr": "attainment"', "measure mean_attainment_vs_locked"),
         ('"expr": "attainment_vs_locked"', '"expr": "sqrt(attainment_vs_locked)"', "cannot be told"),
-        ('"objective_id": "rpt_objective_scorecard"', '"objective_id": "rpt_objective"', "no rpt_objective"),
+        ('"column_name": "objective_id"', '"column_name": "objective"', "no rpt_okr_scorecard.objective"),
         ('["status"]', '["state"]', "Key results by status"),
         ('["finding_count"]', '["findings"]', "no metric findings"),
     ],

@@ -59,7 +59,7 @@ def test_reports_are_built_after_the_audit_of_the_marts(graph):
 def test_every_active_rule_is_an_asset_check_and_nothing_else(graph):
     checks = {key.name for key in graph.asset_check_keys}
     rules = {rule.check_name for stage in ("marts", "reports") for rule in CATALOGUE.active(stage)}
-    assert checks == rules | {"gate_is_open"}
+    assert checks == rules | {"gate_is_open", "every_message_was_delivered"}
 
 
 def test_jobs_schedule_and_sensor(definitions):
@@ -67,7 +67,7 @@ def test_jobs_schedule_and_sensor(definitions):
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     assert jobs == {"publish_reports", "audit_without_publishing"}
     assert {schedule.name for schedule in repository.schedule_defs} == {"daily_report"}
-    assert {sensor.name for sensor in repository.sensor_defs} == {"feed_files"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"feed_files", "run_failed"}
 
 
 def test_jobs_run_in_one_process(definitions):

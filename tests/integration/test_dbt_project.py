@@ -314,7 +314,7 @@ def test_reports_show_nothing_unaudited_and_withhold_what_the_audit_forbids(
     assert listed == [
         ("MAP-01", "unmapped", "unmapped", "failed", "Ada", datetime(2026, 2, 12, 7), 0),  # mended on the 10th
         ("OWN-01", "o_old", "Last quarter", "failed", "gone", datetime(2026, 2, 12, 7), 0),
-        ("OWN-02", "latency", "latency", "failed", "Ada", datetime(2026, 2, 10, 7), 2),
+        ("OWN-02", "latency", "latency", "failed", "Ada", datetime(2026, 2, 10, 7), 0),
         ("OWN-02", "on_time", "on time", "waived", "Ada", datetime(2026, 2, 12, 7), 0),
         ("POL-02", "steady", "steady", "failed", "Ada", datetime(2026, 2, 12, 7), 0),
     ]

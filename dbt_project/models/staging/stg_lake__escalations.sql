@@ -7,6 +7,7 @@ select
     by_id,
     {{ adapter.quote("on") }} as acted_on,
     next_action,
+    due_on,
     comment,
     load_id,
     loaded_at,

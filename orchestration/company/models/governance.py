@@ -101,7 +101,15 @@ class Escalation(Versioned):
     by: Id | None = Field(default=None, description="Id of the person who did it.")
     on: Day = Field(description="Day on which it was done.")
     next_action: Text | None = Field(default=None, description="What comes next.")
+    due_on: Day | None = Field(
+        default=None, description="Day by which the next action is done; a decision without one holds for seven days."
+    )
     comment: Text | None = Field(default=None, description="Anything else worth keeping.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Escalation:
+        in_order(self.on, self.due_on, "on", "due_on")
+        return self
 
 
 class Decision(Versioned):

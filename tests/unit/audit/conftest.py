@@ -50,9 +50,11 @@ def clock() -> Callable[[], datetime]:
 
 @pytest.fixture
 def audit(company, clock) -> Callable[..., AuditReport]:
-    """Audit the company, without Great Expectations."""
+    """Audit the company, without Great Expectations; its escalations are opened before its reports are audited."""
 
-    def run(stage: Stage = "marts", **overrides) -> AuditReport:
+    def run(stage: Stage = "marts", *, escalated: bool = True, **overrides) -> AuditReport:
+        if stage == "reports" and escalated:
+            company.escalate()
         arguments = {
             "warehouse": company.warehouse,
             "lake": company.lake,

@@ -258,6 +258,37 @@ class SmallCompany:
                 subject_id=finding.subject_id,
             )
 
+    def escalate(self) -> None:
+        """Open an escalation for whatever the newest audit found and for every red line, as the models do."""
+        self.run("delete from reports.rpt_escalation")
+        with duckdb.connect(str(self.warehouse)) as connection:
+            connection.execute(
+                f"""
+                create temp table found as
+                select rule_id || ':' || subject_type || ':' || subject_id as escalation_id, rule_id, subject_type,
+                    subject_id, outcome, owner_id
+                from read_parquet('{self.lake.glob("integrity_results")}', union_by_name = true)
+                where audit_id = (
+                    select max(audit_id)
+                    from read_parquet('{self.lake.glob("rule_outcomes")}', union_by_name = true)
+                    where stage = 'marts'
+                )
+                union all
+                select 'off_track:' || key_result_id, null, 'key_result', key_result_id, 'failed', 'olga'
+                from reports.rpt_okr_scorecard where status = 'off_track'
+                union all
+                select 'RPT-01:key_result:' || key_result_id, 'RPT-01', 'key_result', key_result_id, 'failed', 'olga'
+                from reports.rpt_okr_scorecard where abs(divergence) > 1;
+                insert into reports.rpt_escalation (
+                    escalation_key, escalation_id, trigger_type, rule_id, subject_type, subject_id, state, owner_id,
+                    is_open, opened_on, due_on
+                )
+                select escalation_id, escalation_id, 'failed_rule', rule_id, subject_type, subject_id,
+                    if(outcome = 'waived', 'waived', 'open'), owner_id, true, date '{AS_OF}', date '{AS_OF}' + 1
+                from found
+                """
+            )
+
     @staticmethod
     def days(count: int) -> list[date]:
         """The days before the business date, newest first."""

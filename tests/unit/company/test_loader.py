@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.company.loader import load_company, read_time_zone, registry_rows
+from orchestration.company.loader import load_company, read_profile, registry_rows
 from orchestration.company.records import DefinitionRecord, records_hash
 from orchestration.company.tables import TABLES
 from orchestration.errors import DefinitionErrors
@@ -26,7 +26,7 @@ def record(company, table, natural_id) -> DefinitionRecord:
 
 def test_load_company_gives_models_and_records(company_dir):
     company = load_company(company_dir)
-    assert company.time_zone.key == read_time_zone(company_dir) == "America/New_York"
+    assert company.time_zone.key == read_profile(company_dir).time_zone == "America/New_York"
     assert [(cycle_id, objective.id) for cycle_id, objective in company.objectives] == [("2013-Q1", "o_punctual")]
     assert [(one.table, one.natural_id) for one in company.records] == [
         ("cycles", "2013-Q1"),
@@ -65,7 +65,8 @@ GOVERNANCE = {
     "capacity": "{id: x1, unit: ops, cycle: 2013-Q1, capacity: 100, business_as_usual: 60, measure: hours}",
     "dependencies": "{id: d1, key_result: kr, provider_unit: it, description: d, needed_by: 2013-01-02, "
     "confirmed_by: a, confirmed_on: 2013-01-02, delivered_on: 2013-01-02, risk_owner: b}",
-    "escalations": "{id: e1, state: acknowledged, by: coo, on: 2013-01-02, next_action: n, comment: c}",
+    "escalations": "{id: e1, state: acknowledged, by: coo, on: 2013-01-02, next_action: n, due_on: 2013-01-09, "
+    "comment: c}",
     "decisions": "{id: z1, decided_on: 2013-01-02, forum: f, text: t, kpi: k, key_result: kr, decided_by: coo}",
     "check_ins": "{id: s1, key_result: kr, on: 2013-01-02, by: coo, status: on_track, confidence: 0.7, progress: -0.1, "
     "comment: c}",

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from orchestration.company import xlsx_reader
-from orchestration.company.loader import load_company, read_time_zone
+from orchestration.company.loader import load_company, read_profile
 from orchestration.company.workbook import read_workbook, write_workbook
 from orchestration.errors import DefinitionErrors
 from tests.unit.company.company_files import only_error, put
@@ -311,7 +311,7 @@ def test_sheets_may_stand_in_for_files(company_dir, gone, sheets):
     for name in gone:
         (company_dir / name).unlink()
     assert load_company(company_dir).content_hash == before
-    assert read_time_zone(company_dir) == "America/New_York"
+    assert read_profile(company_dir).time_zone == "America/New_York"
 
 
 def test_people_of_files_and_sheets_are_added_up(company_dir):

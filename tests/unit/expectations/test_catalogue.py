@@ -43,6 +43,7 @@ SEVERITIES = {
     "RPT-01": "warn",
     "RPT-02": "block",
     "RPT-03": "block",
+    "GOV-01": "warn",
 }
 MARTS = {
     *("OWN-01", "OWN-02", "OWN-03", "OWN-04", "OWN-05", "OWN-06", "OWN-07"),
@@ -50,8 +51,9 @@ MARTS = {
     *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07", "DAT-08"),
     *("CHG-01", "CHG-02", "CHG-03"),
     *("POL-01", "POL-02"),
+    "GOV-01",
 }
-REPORTS = {"DAT-02", "DAT-06", "RPT-01", "RPT-02"}
+REPORTS = {"DAT-02", "DAT-06", "RPT-01", "RPT-02", "RPT-03"}
 
 
 def make_rule(**changes) -> Rule:

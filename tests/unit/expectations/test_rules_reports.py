@@ -32,7 +32,7 @@ def test_every_rule_holds_in_the_reports_of_the_small_company(reported):
         "DAT-06": "passed",
         "RPT-01": "passed",
         "RPT-02": "passed",
-        "RPT-03": "excluded",
+        "RPT-03": "passed",
     }
 
 
@@ -240,7 +240,7 @@ def test_dat_06_passes_charts_that_are_the_marts(company, reported, charted):
 def test_the_reports_are_not_evaluated_without_an_audit_of_the_marts(audit):
     report = audit("reports")
 
-    assert {outcome.outcome for outcome in report.outcomes} == {"not_evaluated", "excluded"}
+    assert {outcome.outcome for outcome in report.outcomes} == {"not_evaluated"}
     assert "never audited" in report.outcome("RPT-02").error_message
 
 
@@ -298,3 +298,95 @@ def test_rpt_01_passes_check_ins_that_are_overtaken_and_cycles_that_are_closed(c
 def test_rpt_01_names_a_check_in_that_says_nothing_known(company, reported):
     check_in(company, "splendid")
     assert failing(reported())["RPT-01"] == {"kr_errors"}
+
+
+@pytest.fixture
+def red(company, audit):
+    """A KPI without owner, a key result off track and one reported far too well, with or without escalations."""
+    company.run(
+        """
+        delete from marts.dim_ownership where subject_id = 'errors' and role = 'accountable_owner';
+        update reports.rpt_okr_scorecard set cycle_state = 'active';
+        update reports.rpt_okr_scorecard set status = 'off_track' where key_result_id = 'kr_latency';
+        update reports.rpt_okr_scorecard set divergence = -2 where key_result_id = 'kr_errors'
+        """
+    )
+    audit("marts")
+
+    def run(change: str = ""):
+        company.escalate()
+        if change:
+            company.run(change)
+        report = audit("reports", escalated=False)
+        details = {entry.subject_id: entry.detail for entry in report.failures if entry.rule_id == "RPT-03"}
+        return report.outcome("RPT-03"), details
+
+    return run
+
+
+def test_rpt_03_passes_when_every_red_line_is_escalated(red):
+    outcome, details = red()
+
+    assert (outcome.outcome, outcome.judged_count, details) == ("passed", 3, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "detail"),
+    [
+        (
+            "delete from reports.rpt_escalation where rule_id = 'OWN-02'",
+            "errors",
+            "OWN-02 failed for it, and no open escalation says who acts",
+        ),
+        (
+            "update reports.rpt_escalation set is_open = false where rule_id is null",
+            "kr_latency",
+            "it is off track, and no open escalation says who acts",
+        ),
+        (
+            "delete from reports.rpt_escalation where rule_id = 'RPT-01'",
+            "kr_errors",
+            "what is reported of it is two levels or more from what is computed, and no open escalation says who acts",
+        ),
+        (
+            "update reports.rpt_escalation set due_on = null where rule_id = 'OWN-02'",
+            "errors",
+            "OWN-02 failed for it, and its escalation has no due date",
+        ),
+        (
+            "update reports.rpt_escalation set state = 'resolved' where rule_id = 'OWN-02'",
+            "errors",
+            "OWN-02 failed for it, and its escalation is resolved",
+        ),
+        (
+            "update reports.rpt_escalation set owner_id = '(unowned)' where rule_id = 'OWN-02'",
+            "errors",
+            "OWN-02 failed for it, and its escalation is owned by nobody who is there: (unowned)",
+        ),
+        (
+            "update reports.rpt_escalation set owner_id = null where rule_id is null",
+            "kr_latency",
+            "it is off track, and its escalation is owned by nobody who is there: (unowned)",
+        ),
+    ],
+)
+def test_rpt_03_names_what_nobody_must_act_on(red, change, subject, detail):
+    outcome, details = red(change)
+
+    assert (outcome.outcome, details) == ("failed", {subject: detail})
+
+
+def test_rpt_03_names_an_owner_who_has_left(company, red):
+    outcome, details = red("update marts.dim_person set active_to = date '2026-02-14' where person_id = 'olga'")
+
+    assert outcome.outcome == "failed"
+    assert details["kr_latency"].endswith("nobody who is there: olga")
+
+
+def test_rpt_03_asks_nobody_for_a_cycle_that_is_over(red):
+    outcome, details = red(
+        "update reports.rpt_okr_scorecard set cycle_state = 'closed'; "
+        "delete from reports.rpt_escalation where subject_type = 'key_result'"
+    )
+
+    assert (outcome.outcome, outcome.judged_count, details) == ("passed", 1, {})

@@ -21,8 +21,11 @@ from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
 TABLES = {
+    "rpt_escalation",
+    "rpt_escalation_level",
     "rpt_goalpost_ledger",
     "rpt_integrity_failures",
+    "rpt_integrity_history",
     "rpt_key_result_kpi",
     "rpt_kpi_control_chart",
     "rpt_objective_scorecard",

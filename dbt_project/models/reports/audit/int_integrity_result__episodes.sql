@@ -6,8 +6,11 @@ with audits as (
     select
         outcomes.rule_id,
         outcomes.audit_id,
+        outcomes.as_of,
         outcomes.audited_at,
-        row_number() over (partition by outcomes.rule_id order by outcomes.audited_at, outcomes.audit_id) as turn
+        row_number() over (
+            partition by outcomes.rule_id order by outcomes.as_of, outcomes.audited_at, outcomes.audit_id
+        ) as turn
     from {{ ref("stg_lake__rule_outcomes") }} as outcomes
     inner join {{ ref("int_audit__context") }} as current_audit
         on outcomes.as_of <= current_audit.as_of and outcomes.audited_at <= current_audit.audited_at
@@ -28,7 +31,11 @@ found as (
 dated as (
     select
         *,
-        min(audited_at) over (partition by rule_id, subject_type, subject_id, episode) as first_seen_at
+        min(audited_at) over (partition by rule_id, subject_type, subject_id, episode) as first_seen_at,
+        min(as_of) over (partition by rule_id, subject_type, subject_id, episode) as first_seen_on,
+        row_number() over (
+            partition by rule_id, subject_type, subject_id, episode order by turn desc
+        ) as newness
     from found
 )
 
@@ -49,6 +56,12 @@ select
     dated.source_row,
     dated.source_load_id,
     dated.audited_at,
-    dated.first_seen_at
+    dated.first_seen_at,
+    dated.first_seen_on,
+    -- The first audit afterwards that looked and did not find it.
+    next_audits.as_of as repaired_on,
+    dated.audit_id = current_audit.audit_id as is_in_this_audit
 from dated
-inner join {{ ref("int_audit__context") }} as current_audit on dated.audit_id = current_audit.audit_id
+cross join {{ ref("int_audit__context") }} as current_audit
+left join audits as next_audits on dated.rule_id = next_audits.rule_id and next_audits.turn = dated.turn + 1
+where dated.newness = 1
