@@ -100,7 +100,11 @@ REFERENCES: dict[Stage, tuple[Reference, ...]] = {
         Reference("marts.fct_key_result_kpi", "kpi_key", "marts.dim_kpi"),
         Reference("marts.fct_objective_daily", "objective_key", "marts.dim_objective"),
     ),
-    "reports": (),
+    "reports": (
+        Reference("reports.rpt_okr_scorecard", "objective_id", "reports.rpt_objective_scorecard"),
+        Reference("reports.rpt_key_result_kpi", "key_result_id", "reports.rpt_okr_scorecard"),
+        Reference("reports.rpt_status_rule_comparison", "key_result_id", "reports.rpt_okr_scorecard"),
+    ),
 }
 
 

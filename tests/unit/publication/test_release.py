@@ -464,3 +464,23 @@ def test_missing_warehouse_is_told(company):
 
 def test_code_version_starts_with_that_of_the_package():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\+[0-9a-f]+(-dirty)?)?", code_version())
+
+
+# --- the pack for BI tools ------------------------------------------------------------------------------------------
+
+
+def test_pack_is_part_of_the_release_and_of_its_manifest(company):
+    pack = {"bi/catalog.json": "{}\n", "bi/looker/views/a.view.lkml": "view: a {}\n"}
+    release = company.publish("r1", pack=pack)
+    assert {path: (release.path / path).read_text() for path in pack} == pack
+    assert set(pack) <= set(release.manifest.files)
+    (release.path / "bi" / "catalog.json").write_text("{ }\n")
+    assert not is_whole(release)
+
+
+def test_other_meaning_of_the_same_rows_is_another_release(company):
+    first = company.publish("r1", pack={"bi/catalog.json": "one"})
+    assert not company.publish("r2", pack={"bi/catalog.json": "one"}).is_new
+    second = company.publish("r3", pack={"bi/catalog.json": "two"})
+    assert second.is_new
+    assert second.path != first.path
