@@ -51,6 +51,9 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_kpi_provenance", ("kpi_id", "cycle_id")),
         Grain("marts.fct_watermelon", ("org_unit_id", "as_of")),
         Grain("marts.fct_feed_load", ("load_id",)),
+        Grain("marts.fct_key_result_event", ("key_result_id", "event_type", "event_id")),
+        Grain("marts.fct_tremor", ("key_result_event_key", "kpi_id")),
+        Grain("marts.fct_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
@@ -64,6 +67,9 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         ),
         Grain("reports.rpt_kpi_control_chart", ("kpi_id", "period_start_on")),
         Grain("reports.rpt_integrity_failures", ("rule_id", "subject_type", "subject_id")),
+        Grain("reports.rpt_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
+        Grain("reports.rpt_silo_conflict_placebo", ("silo_conflict_key", "bin")),
+        Grain("reports.rpt_silo_friction", ("cycle_id", "org_unit_id", "other_org_unit_id")),
     ),
 }
 
@@ -83,8 +89,11 @@ REFERENCES: dict[Stage, tuple[Reference, ...]] = {
         Reference("marts.fct_key_result_kpi", "key_result_key", "marts.dim_key_result"),
         Reference("marts.fct_key_result_kpi", "kpi_key", "marts.dim_kpi"),
         Reference("marts.fct_objective_daily", "objective_key", "marts.dim_objective"),
+        Reference("marts.fct_key_result_event", "key_result_key", "marts.dim_key_result"),
+        Reference("marts.fct_tremor", "key_result_event_key", "marts.fct_key_result_event"),
+        Reference("marts.fct_silo_conflict", "tremor_key", "marts.fct_tremor"),
     ),
-    "reports": (),
+    "reports": (Reference("reports.rpt_silo_conflict_placebo", "silo_conflict_key", "reports.rpt_silo_conflict"),),
 }
 
 

@@ -28,6 +28,9 @@ TABLES = {
     "rpt_objective_scorecard",
     "rpt_okr_scorecard",
     "rpt_owner_calibration",
+    "rpt_silo_conflict",
+    "rpt_silo_conflict_placebo",
+    "rpt_silo_friction",
     "rpt_status_rule_comparison",
     "rpt_watermelon",
 }
