@@ -18,8 +18,8 @@ KNOWLEDGE = {"int_run__context", "stg_lake__loads"}
 # The calendar, and the facts that others are computed from: intermediate models read them there, rather than keep them
 # twice.
 KEPT_ONCE = {
-    "dim_date", "dim_cycle", "fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily", "fct_key_result_event",
-    "fct_tremor", "fct_silo_conflict",
+    "dim_date", "dim_cycle", "fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily",
+    "fct_key_result_event", "fct_tremor", "fct_silo_conflict",
 }  # fmt: skip
 
 
