@@ -19,10 +19,13 @@
 {%- macro tremor_alpha() -%} 0.05 {%- endmacro -%}
 
 {#-
-  Placebo dates that tell as much as one that shares nothing with any other: neighbouring dates look at the same window
-  and run. Measured, docs/signals.md.
+  Independent dates that so many placebo dates are worth: neighbours share all but one of the periods that they look at,
+  so it is those that lie side by side, and one more. Measured, docs/signals.md.
 -#}
-{%- macro dates_per_independent() -%} 20 {%- endmacro -%}
+{% macro independent_dates(placebo_count) -%}
+    {%- set periods = (tremor_baseline() | int) + (tremor_window() | int) -%}
+    (({{ placebo_count }} + {{ periods - 1 }}) / cast({{ periods }} as double) + 1)
+{%- endmacro %}
 
 {#- Fewest placebo dates for the test: with fewer it falls back on process limits. -#}
 {%- macro fewest_placebos() -%} 40 {%- endmacro -%}
@@ -44,11 +47,11 @@
 {#-
   Chance of a movement of `statistic` or more without any cause: the greater of two figures. `at_least_count` of
   `placebo_count` placebo dates is the share that moved as far. It is too small when few dates are independent; so it
-  is never less than the tail of Student's t for one more value after `placebo_count` / dates_per_independent() + 1
-  independent ones with that mean and deviation.
+  is never less than the tail of Student's t for one more value after as many independent ones as the dates are worth,
+  with their mean and deviation.
 -#}
 {% macro placebo_p_value(statistic, at_least_count, placebo_count, placebo_mean, placebo_deviation) -%}
-    {%- set independent = "(" ~ placebo_count ~ " / cast(" ~ dates_per_independent() ~ " as double) + 1)" -%}
+    {%- set independent = independent_dates(placebo_count) -%}
     {%- set t = "((" ~ statistic ~ " - " ~ placebo_mean ~ ") / (" ~ placebo_deviation ~ " * sqrt(1 + 1 / "
         ~ independent ~ ")))" -%}
     greatest(

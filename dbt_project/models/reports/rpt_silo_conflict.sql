@@ -86,6 +86,16 @@ select
                 || case when shown.effect >= 0 then 'more' else 'less' end
                 || ' than in the {{ tremor_baseline() | trim }} periods before (plus or minus '
                 || coalesce({{ number_text("round(shown.effect_margin, 4)") }}, '?') || ')'
+                || case
+                    when shown.cost_to_date_amount is null then '; nobody declared what that costs'
+                    else
+                        '; it cost ' || {{ number_text("round(shown.cost_to_date_amount, 0)") }} || ' '
+                        || coalesce(shown.currency, '') || ' so far; '
+                        || {{ number_text("round(shown.remaining_cost_amount, 0)") }}
+                        || ' '
+                        || coalesce(shown.currency, '')
+                        || ' are still to come to the end of the cycle if nothing is done'
+                end
     end as finding,
     'It is disproved if ' || coalesce(shown.kpi_name, shown.kpi_id)
     || ' stays where it is after the release is taken back or mended; if another cause is found that began on the same '
