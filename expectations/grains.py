@@ -54,6 +54,7 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_key_result_event", ("key_result_id", "event_type", "event_id")),
         Grain("marts.fct_tremor", ("key_result_event_key", "kpi_id")),
         Grain("marts.fct_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
+        Grain("marts.fct_kpi_portfolio", ("kpi_id", "cycle_id")),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
@@ -70,6 +71,8 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("reports.rpt_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
         Grain("reports.rpt_silo_conflict_placebo", ("silo_conflict_key", "bin")),
         Grain("reports.rpt_silo_friction", ("cycle_id", "org_unit_id", "other_org_unit_id")),
+        Grain("reports.rpt_suggested_link", ("key_result_id", "kpi_id")),
+        Grain("reports.rpt_noise_candidate", ("kpi_id",)),
     ),
 }
 
@@ -92,6 +95,7 @@ REFERENCES: dict[Stage, tuple[Reference, ...]] = {
         Reference("marts.fct_key_result_event", "key_result_key", "marts.dim_key_result"),
         Reference("marts.fct_tremor", "key_result_event_key", "marts.fct_key_result_event"),
         Reference("marts.fct_silo_conflict", "tremor_key", "marts.fct_tremor"),
+        Reference("marts.fct_kpi_portfolio", "kpi_key", "marts.dim_kpi"),
     ),
     "reports": (Reference("reports.rpt_silo_conflict_placebo", "silo_conflict_key", "reports.rpt_silo_conflict"),),
 }

@@ -104,3 +104,32 @@
 {% macro effect_margin(deviation, baseline_count, period_count) -%}
     1.96 * {{ deviation }} * sqrt(1 / cast({{ baseline_count }} as double) + 1 / cast({{ period_count }} as double))
 {%- endmacro %}
+
+{#- Lags, in periods, at which a KPI that is claimed to lead is tried. -#}
+{%- macro longest_lead() -%} 8 {%- endmacro -%}
+
+{#- Newest periods that the evidence of leading rests on, and the fewest pairs of changes for a verdict. -#}
+{%- macro lead_window() -%} 260 {%- endmacro -%}
+{%- macro fewest_lead_pairs() -%} 60 {%- endmacro -%}
+
+{#- Share of wrong ones among suggested links that is borne: Benjamini and Hochberg, J. R. Statist. Soc. B 57 (1995). -#}
+{%- macro false_discovery_share() -%} 0.05 {%- endmacro -%}
+
+{#-
+  What the evidence says of a claim that one KPI leads another: supported when changes correlate beyond chance, with the
+  sign that is claimed; refuted when they do not, though there was enough to see it; claimed where nobody looked.
+-#}
+{% macro evidence_state(evidence, claimed_sign) -%}
+    case
+        when {{ evidence }}.kpi_id is null then 'claimed'
+        when {{ evidence }}.null_reason is not null then 'not_testable'
+        when {{ evidence }}.p_value <= {{ tremor_alpha() }}
+            and coalesce({{ claimed_sign }} * {{ evidence }}.correlation > 0, true) then 'supported'
+        else 'refuted'
+    end
+{%- endmacro %}
+
+{#- Why the evidence has no figures; null when it has. -#}
+{% macro evidence_null_reason(evidence) -%}
+    case when {{ evidence }}.kpi_id is null then 'not_tested' else {{ evidence }}.null_reason end
+{%- endmacro %}

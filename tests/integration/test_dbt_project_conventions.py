@@ -71,7 +71,7 @@ def test_exposed_models_have_a_contract_a_key_and_comments(
         acme_warehouse.rows("select table_name, comment from duckdb_tables() where schema_name in ('marts', 'reports')")
     )
     found = list(exposed(models))
-    assert len(found) == 39
+    assert len(found) == 42
     for model in found:
         assert model["config"]["contract"]["enforced"], model["name"]
         assert len(tested[model["unique_id"]]) == 1, model["name"]

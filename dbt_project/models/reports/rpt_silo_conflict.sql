@@ -87,7 +87,8 @@ select
                 || ' than in the {{ tremor_baseline() | trim }} periods before (plus or minus '
                 || coalesce({{ number_text("round(shown.effect_margin, 4)") }}, '?') || ')'
                 || case
-                    when shown.cost_to_date_amount is null then '; nobody declared what that costs'
+                    when shown.cost_basis = 'uncosted' then '; nobody declared what that costs'
+                    when shown.cost_to_date_amount is null then '; what that costs hangs on a volume that is unknown'
                     else
                         '; it cost ' || {{ number_text("round(shown.cost_to_date_amount, 0)") }} || ' '
                         || coalesce(shown.currency, '') || ' so far; '

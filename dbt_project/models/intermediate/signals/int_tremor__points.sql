@@ -5,12 +5,25 @@
 {%- set baseline = tremor_baseline() | int -%}
 {%- set spare = baseline - (fewest_of_baseline() | int) -%}
 
-with kpis as (
-    select distinct
-        kpi_id,
-        grain,
-        calendar
+with needed as (
+    select kpi_id
     from {{ ref("int_tremor__pairs") }}
+    union
+    select kpi_id
+    from {{ ref("int_kpi__lead_pairs") }}
+    union
+    select leading_kpi_id as kpi_id
+    from {{ ref("int_kpi__lead_pairs") }}
+),
+
+kpis as (
+    select
+        kpis.kpi_id,
+        kpis.grain,
+        kpis.calendar
+    from needed
+    inner join {{ ref("int_kpi__versions") }} as kpis on needed.kpi_id = kpis.kpi_id
+    inner join {{ ref("int_run__context") }} as run on kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of
 ),
 
 numbered as (
