@@ -146,6 +146,11 @@ def test_missing_link_is_refused(tmp_path: Path) -> None:
     assert company.published(
         f"select status, is_withheld from reports.rpt_okr_scorecard where key_result_id = '{LAUNCH}'"
     ) == [("withheld", True)]
+    # And when it does touch the order desk, the link is suggested, without the figures that are withheld.
+    assert company.run(date(2026, 4, 16)) == 0
+    assert company.published(
+        "select key_result_id, kpi_id, relation, is_withheld, p_value from reports.rpt_suggested_link"
+    ) == [(LAUNCH, LATENCY, "input_of_its_unit", True, None)]
 
 
 # --- what must not be said --------------------------------------------------------------------------------------------
