@@ -1,6 +1,7 @@
 """`los`: the command line. Thin: every command calls the packages beside it.
 
-Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed; 64 wrong usage.
+Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed, or the plan is
+not ready; 64 wrong usage.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ app = typer.Typer(
 
 workbook = typer.Typer(help="The company files as one Excel workbook, and back.", no_args_is_help=True)
 app.add_typer(workbook, name="workbook")
+
+postgres = typer.Typer(help="The current release in PostgreSQL.", no_args_is_help=True)
+app.add_typer(postgres, name="postgres")
 
 
 @app.callback()
@@ -144,8 +148,40 @@ def rollback(
     """Make an earlier release the current one."""
     from orchestration.publication.release import rollback as switch_back
 
-    release = switch_back(load_settings().releases_dir, to=to)
+    settings = load_settings()
+    release = switch_back(settings.releases_dir, to=to)
     typer.echo(f"current release: {release.name}")
+    if settings.postgres != "off":
+        _publish_to_postgres(settings)
+
+
+@postgres.command("publish")
+def publish_to_postgres() -> None:
+    """Make PostgreSQL show the current release; rows that somebody changed by hand are put right."""
+    settings = load_settings()
+    if settings.postgres == "off":
+        raise LosError("PostgreSQL is not set", remedy="set LOS_POSTGRES_URL, or LOS_POSTGRES=embedded for a trial")
+    _publish_to_postgres(settings)
+
+
+@postgres.command("stop")
+def stop_postgres() -> None:
+    """Stop the embedded server of a trial; the next publication starts it again."""
+    from orchestration.publication.postgresql.target import stop_embedded_server
+
+    folder = load_settings().data_dir / "postgres"
+    typer.echo("stopped" if stop_embedded_server(folder) else "it was not running")
+
+
+def _publish_to_postgres(settings: Settings) -> None:
+    from orchestration.publication.postgresql.publish import publish_current
+
+    done = publish_current(settings)
+    repaired = [table.table for table in done.tables if table.was_repaired]
+    rows = sum(table.changed + table.gone for table in done.tables)
+    typer.echo(f"PostgreSQL schema {done.schema} shows {done.release}: {rows:,} rows changed in {done.seconds:.1f} s")
+    if repaired:
+        typer.echo(f"repaired, since somebody had changed rows by hand: {', '.join(repaired)}")
 
 
 @app.command("data-docs")
@@ -190,6 +226,27 @@ def check(
     report = find_problems(path, landing_dir=landing if feeds else None, as_of=day, clock=settings.clock())
     typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
     raise typer.Exit(report.exit_code(strict=strict))
+
+
+@app.command()
+def plan(
+    cycle: Annotated[str, typer.Argument(help="Id of the cycle, as cycles.yml has it.")],
+    company: Annotated[Path | None, typer.Option(help="Directory of the draft; default: LOS_COMPANY_DIR.")] = None,
+    landing: Annotated[
+        Path | None, typer.Option(help="Read the feeds' files of this folder too; default: only what the lake has.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of the verdict, YYYY-MM-DD; default: LOS_AS_OF, else today.")
+    ] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print the verdict.")] = OutputFormat.text,
+) -> None:
+    """Judge the plan of a cycle without touching what is published; exit code 2 when it is not ready."""
+    from orchestration.planning.plan import plan_cycle
+
+    day = _date(as_of) if as_of else None
+    report = plan_cycle(load_settings(), cycle, as_of=day, company_dir=company, landing=landing)
+    typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
+    raise typer.Exit(report.exit_code())
 
 
 @app.command()

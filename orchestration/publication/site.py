@@ -30,6 +30,7 @@ from orchestration.audit.outcomes import RuleOutcome
 from orchestration.errors import PublicationError
 from orchestration.lake.store import Lake
 from orchestration.publication import durable_files
+from orchestration.publication.cycle_pages import cycle_pages
 from orchestration.publication.pages.changes import changes_of, changes_page
 from orchestration.publication.pages.escalations import escalations_page
 from orchestration.publication.pages.feeds import feeds_of, feeds_page
@@ -49,7 +50,7 @@ from orchestration.publication.tables import Row, write_csv
 from orchestration.publication.text import breakable, finalize, moment, prose
 from orchestration.publication.tones import TONES
 
-__all__ = ["SiteFacts", "build_site", "site_of"]
+__all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
@@ -90,14 +91,14 @@ def build_site(
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
     links = links_of(review)
-    pages = main_pages(review, run, links)
+    pages = [*main_pages(review, run, links), *cycle_pages(warehouse, review)]
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)
             name = _free_name(out_dir, _name(verdict))
             folder = durable_files.building(out_dir, name)
             try:
-                _write(folder, pages, subject_pages(review, run, links), _frame(review, run))
+                write_pages(folder, pages, _frame(review, run), subject_pages(review, run, links))
                 durable_files.put_in_place(folder, out_dir / name)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -172,7 +173,15 @@ def _frame(review: Review, run: SiteFacts) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, main: Sequence[Page], others: Iterable[Page], frame: Mapping[str, Any]) -> None:
+def write_pages(folder: Path, main: Sequence[Page], frame: Mapping[str, Any], others: Iterable[Page] = ()) -> None:
+    """Write pages and their downloads into a folder that exists.
+
+    Args:
+        folder: Empty.
+        main: In the order of the navigation.
+        frame: What every page shows around its content: company_name, as_of, audit_id, code_version, written_at.
+        others: Pages that the navigation does not name.
+    """
     environment = _environment()
     style, script = (Markup(_read(name)) for name in ("style.css", "table.js"))
     shared = {

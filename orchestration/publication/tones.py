@@ -47,6 +47,17 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "inconsistent": Tone("mute", "~", "hit or miss"),
         # state of an escalation
         "overdue": Tone("bad", "■", "overdue"),
+        # verdict on a plan, load of a unit, state of a dependency
+        "ready": Tone("good", "✔", "ready"),
+        "baseline_only": Tone("warn", "▲", "baseline only"),
+        "not_a_plan": Tone("bad", "✕", "not a plan"),
+        "fits": Tone("good", "✔", "fits"),
+        "tight": Tone("warn", "▲", "tight"),
+        "exceeds": Tone("bad", "■", "exceeds"),
+        "unconfirmed": Tone("warn", "▲", "unconfirmed"),
+        "confirmed": Tone("good", "●", "confirmed"),
+        "delivered": Tone("good", "✔", "delivered"),
+        "delivered_late": Tone("warn", "▲", "delivered late"),
         # outcome of a load
         "loaded": Tone("good", "✔", "loaded"),
         "rejected": Tone("bad", "✕", "rejected"),

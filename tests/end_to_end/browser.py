@@ -88,6 +88,10 @@ class Browser:
         self.devtools("Emulation.setEmulatedMedia", features=[scheme])
         self._ask("POST", "/url", {"url": page.absolute().as_uri()})
 
+    def visit(self, address: str) -> None:
+        """Show a page of a server."""
+        self._ask("POST", "/url", {"url": address})
+
     def run(self, script: str, *arguments: Any) -> Any:
         """Run a function body in the page; returns what it returns."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
