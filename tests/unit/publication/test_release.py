@@ -149,6 +149,7 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
         "rpt_objective_scorecard": 1,
         "rpt_okr_scorecard": 12,
         "rpt_owner_calibration": 1,
+        "rpt_silo_conflict": 1,
     }
     for name, facts in manifest["tables"].items():
         audited = verdict.tables[f"reports.{name}"]
