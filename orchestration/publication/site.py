@@ -55,7 +55,7 @@ __all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
-"""A month of daily sites: what a governance lead may want to compare. Each is 40 kB a page, 130 MB at the very most."""
+"""A month of daily sites: what a governance lead may want to compare. Each is some 40 kB a page, 150 MB for the largest company."""
 
 _TEMPLATES = files("orchestration.publication") / "templates"
 
