@@ -55,7 +55,7 @@ __all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
-"""A month of daily sites: what a governance lead may want to compare. Each is some 40 kB a page, 150 MB for the largest company."""
+"""A month of daily sites: what a governance lead may want to compare. Each is 5 MB; 150 MB for 10,000 key results."""
 
 _TEMPLATES = files("orchestration.publication") / "templates"
 
