@@ -31,6 +31,7 @@ create temp table shown_kpis (
     is_withheld boolean, period_start_on date
 );
 create temp table shown_links (kpi_id varchar, key_result_id varchar, status varchar);
+create temp table shown_conflicts (key_result_id varchar, kpi_id varchar);
 create temp table shown_escalations (owner_id varchar, is_overdue boolean)
 """
 _LET_THROUGH = """
@@ -43,7 +44,9 @@ select kpi_id, value, variation, assurance, special_cause, withheld_reason, is_w
 from reports.rpt_kpi_control_chart
 where is_latest;
 insert into shown_links by name
-select kpi_id, key_result_id, status from reports.rpt_key_result_kpi
+select kpi_id, key_result_id, status from reports.rpt_key_result_kpi;
+insert into shown_conflicts by name
+select key_result_id, kpi_id from reports.rpt_silo_conflict where is_open
 """
 _ESCALATED = """
 insert into shown_escalations by name
@@ -85,6 +88,8 @@ with known as (
             case when shown.status in ('off_track', 'at_risk', 'not_assessable', 'withheld')
                 then replace(shown.status, '_', ' ') end,
             {_FOUND},
+            case when key_results.key_result_id in (select key_result_id from shown_conflicts)
+                then 'it costs another unit' end,
             case when abs(shown.attainment_drift) >= 0.005 then 'its goal moved' end,
             case when shown.divergence <> 0 then 'reported otherwise than computed' end
         ), '') as attention
@@ -143,6 +148,8 @@ known as (
             '; ',
             case when shown.is_withheld then 'withheld' end,
             case when shown.variation = 'concern' then 'special cause of concern' end,
+            case when kpis.kpi_id in (select kpi_id from shown_conflicts)
+                then 'a key result of another unit makes it worse' end,
             {_FOUND},
             case when behind.key_result_count = 1 then '1 key result lags with it' end,
             case when behind.key_result_count > 1

@@ -164,6 +164,15 @@ def test_silo_conflict_is_told_with_both_owners_and_its_bill(written, page):
         assert told in text, told
 
 
+def test_green_key_result_that_costs_another_unit_has_a_page(company):
+    company.run("update reports.rpt_silo_conflict set key_result_id = 'kr_00', kpi_id = 'latency_09'")
+    company.audit_again()
+    folder = company.write_site()
+    assert "on track" in read(folder, "kr-kr_00.html").texts
+    assert "41,200 EUR" in read(folder, "kr-kr_00.html").text
+    assert "a key result of another unit makes it worse" in read(folder, "kpis.html").text
+
+
 def test_overview_tells_what_conflicts_cost(written):
     assert "1 silo conflict open: 41,200 EUR so far." in read(written).text
 
