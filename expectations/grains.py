@@ -59,6 +59,10 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("marts.fct_dependency", ("dependency_id",)),
         Grain("marts.fct_objective_kpi_class", ("objective_id",)),
         Grain("marts.fct_cycle_score", ("cycle_id", "key_result_id")),
+        Grain("marts.fct_key_result_event", ("key_result_id", "event_type", "event_id")),
+        Grain("marts.fct_tremor", ("key_result_event_key", "kpi_id")),
+        Grain("marts.fct_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
+        Grain("marts.fct_kpi_portfolio", ("kpi_id", "cycle_id")),
     ),
     "reports": (
         Grain("reports.rpt_okr_scorecard", ("key_result_id",)),
@@ -80,6 +84,11 @@ GRAINS: dict[Stage, tuple[Grain, ...]] = {
         Grain("reports.rpt_escalation", ("escalation_id", "opened_on")),
         Grain("reports.rpt_escalation", ("escalation_id",), where="is_open"),
         Grain("reports.rpt_escalation_level", ("escalation_id", "opened_on", "level")),
+        Grain("reports.rpt_silo_conflict", ("key_result_id", "kpi_id", "opened_on")),
+        Grain("reports.rpt_silo_conflict_placebo", ("silo_conflict_key", "bin")),
+        Grain("reports.rpt_silo_friction", ("cycle_id", "org_unit_id", "other_org_unit_id")),
+        Grain("reports.rpt_suggested_link", ("key_result_id", "kpi_id")),
+        Grain("reports.rpt_noise_candidate", ("kpi_id",)),
     ),
 }
 
@@ -99,8 +108,17 @@ REFERENCES: dict[Stage, tuple[Reference, ...]] = {
         Reference("marts.fct_key_result_kpi", "key_result_key", "marts.dim_key_result"),
         Reference("marts.fct_key_result_kpi", "kpi_key", "marts.dim_kpi"),
         Reference("marts.fct_objective_daily", "objective_key", "marts.dim_objective"),
+        Reference("marts.fct_key_result_event", "key_result_key", "marts.dim_key_result"),
+        Reference("marts.fct_tremor", "key_result_event_key", "marts.fct_key_result_event"),
+        Reference("marts.fct_silo_conflict", "tremor_key", "marts.fct_tremor"),
+        Reference("marts.fct_kpi_portfolio", "kpi_key", "marts.dim_kpi"),
     ),
-    "reports": (),
+    "reports": (
+        Reference("reports.rpt_okr_scorecard", "objective_id", "reports.rpt_objective_scorecard"),
+        Reference("reports.rpt_key_result_kpi", "key_result_id", "reports.rpt_okr_scorecard"),
+        Reference("reports.rpt_status_rule_comparison", "key_result_id", "reports.rpt_okr_scorecard"),
+        Reference("reports.rpt_silo_conflict_placebo", "silo_conflict_key", "reports.rpt_silo_conflict"),
+    ),
 }
 
 

@@ -40,6 +40,9 @@ app = typer.Typer(
 workbook = typer.Typer(help="The company files as one Excel workbook, and back.", no_args_is_help=True)
 app.add_typer(workbook, name="workbook")
 
+postgres = typer.Typer(help="The current release in PostgreSQL.", no_args_is_help=True)
+app.add_typer(postgres, name="postgres")
+
 
 @app.callback()
 def _options(
@@ -145,8 +148,54 @@ def rollback(
     """Make an earlier release the current one."""
     from orchestration.publication.release import rollback as switch_back
 
-    release = switch_back(load_settings().releases_dir, to=to)
+    settings = load_settings()
+    release = switch_back(settings.releases_dir, to=to)
     typer.echo(f"current release: {release.name}")
+    if settings.postgres != "off":
+        _publish_to_postgres(settings)
+
+
+@postgres.command("publish")
+def publish_to_postgres() -> None:
+    """Make PostgreSQL show the current release; rows that somebody changed by hand are put right."""
+    settings = load_settings()
+    if settings.postgres == "off":
+        raise LosError("PostgreSQL is not set", remedy="set LOS_POSTGRES_URL, or LOS_POSTGRES=embedded for a trial")
+    _publish_to_postgres(settings)
+
+
+@postgres.command("stop")
+def stop_postgres() -> None:
+    """Stop the embedded server of a trial; the next publication starts it again."""
+    from orchestration.publication.postgresql.target import stop_embedded_server
+
+    folder = load_settings().data_dir / "postgres"
+    typer.echo("stopped" if stop_embedded_server(folder) else "it was not running")
+
+
+def _publish_to_postgres(settings: Settings) -> None:
+    from orchestration.publication.postgresql.publish import publish_current
+
+    done = publish_current(settings)
+    repaired = [table.table for table in done.tables if table.was_repaired]
+    rows = sum(table.changed + table.gone for table in done.tables)
+    typer.echo(f"PostgreSQL schema {done.schema} shows {done.release}: {rows:,} rows changed in {done.seconds:.1f} s")
+    if repaired:
+        typer.echo(f"repaired, since somebody had changed rows by hand: {', '.join(repaired)}")
+
+
+@app.command("data-docs")
+def data_docs() -> None:
+    """Write Great Expectations' Data Docs of the warehouse as it is: for developers, with counts and no values."""
+    from orchestration.audit.data_docs import build_data_docs
+    from orchestration.lake.store import Lake
+    from orchestration.tables import LAKE_TABLES
+
+    settings = load_settings()
+    lake = Lake(settings.lake_dir)
+    lake.ensure(LAKE_TABLES)
+    docs = build_data_docs(settings.data_dir / "data-docs", warehouse=settings.warehouse_path, lake=lake)
+    typer.echo(f"{docs.expectations} rules on {docs.pages} pages: {docs.index}")
 
 
 @app.command()

@@ -100,6 +100,7 @@ def _summarise(
     verdict = _print_rules(console, result)
     release = found.get(("releases", "okr_reports"), {})
     site = found.get(("governance", "review_site"), {})
+    served = found.get(("releases", "postgresql"), {})
 
     for step, message in failures:
         console.print(f"[red]failed[/] {step.replace('__', '/')}: {escape(message)}")
@@ -114,6 +115,11 @@ def _summarise(
             ".sql('from reports.rpt_okr_scorecard'))\"",
             markup=False,
         )
+    if served:
+        written = f"{int(served['rows_written']):,} rows written, {int(served['rows_deleted']):,} deleted"
+        console.print(f"PostgreSQL:      schema {served['schema']} shows {served['release']} ({written})")
+        if served["tables_repaired"] != "none":
+            console.print(f"[yellow]repaired[/]         {served['tables_repaired']}: somebody had changed rows by hand")
     console.print(f"[dim]{seconds:.1f} s[/]")
     if not failures:
         return 0

@@ -35,8 +35,9 @@ HANDED_TO_DBT = frozenset(
 
 NOTIFY_OWNERS = "LOS_NOTIFY_URLS"
 NOTIFY_OPERATORS = "LOS_NOTIFY_OPERATORS"
-SECRETS = frozenset({NOTIFY_OWNERS, NOTIFY_OPERATORS})
-"""Variables that hold tokens. They are read where they are used: settings are shown in Dagster's UI."""
+POSTGRES_URL = "LOS_POSTGRES_URL"
+SECRETS = frozenset({NOTIFY_OWNERS, NOTIFY_OPERATORS, POSTGRES_URL})
+"""Variables that hold tokens or passwords. They are read where they are used: settings are shown in Dagster's UI."""
 
 
 class Settings(BaseModel):
@@ -68,6 +69,17 @@ class Settings(BaseModel):
     duckdb_threads: int = Field(2, ge=1, description="Threads of each DuckDB connection.")
     duckdb_memory_limit: str = Field(
         "2GB", pattern=r"^\d+(\.\d+)?\s?(MB|GB|MiB|GiB)$", description="Of each connection."
+    )
+    postgres: Literal["off", "url", "embedded"] = Field(
+        "off",
+        description="Whether releases also go to PostgreSQL: to the server of LOS_POSTGRES_URL, which is also the "
+        "default when that is set, or to one that comes with a package and keeps its files in data_dir.",
+    )
+    postgres_schema: str = Field(
+        "reports", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema that holds what is published."
+    )
+    postgres_bi_role: str = Field(
+        "los_bi", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Role that may read it; made when missing."
     )
 
     @model_validator(mode="after")
@@ -136,6 +148,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     values: dict[str, Any] = {names[key]: value for key, value in given.items() if key in names and value != ""}
     if problems:
         raise SettingsError("\n".join(problems), remedy="correct the variable or unset it")
+    if variables.get(POSTGRES_URL, "").strip():
+        values.setdefault("postgres", "url")
     try:
         return Settings.model_validate(values | overrides)
     except ValidationError as error:

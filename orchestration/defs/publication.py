@@ -13,6 +13,7 @@ from orchestration.transformation import model_keys
 
 SITE = dg.AssetKey(["governance", "review_site"])
 RELEASE = dg.AssetKey(["releases", "okr_reports"])
+POSTGRES = dg.AssetKey(["releases", "postgresql"])
 
 
 def definitions(settings: Settings) -> dg.Definitions:
@@ -68,7 +69,37 @@ def definitions(settings: Settings) -> dg.Definitions:
             }
         )
 
-    return dg.Definitions(assets=[review_site, okr_reports])
+    @dg.asset(
+        key=POSTGRES,
+        group_name="releases",
+        deps=[RELEASE],
+        partitions_def=days,
+        backfill_policy=ONE_DAY_A_RUN,
+        pool=WAREHOUSE_POOL,
+        kinds={"postgres"},
+        # The server may be away for a moment; what it refuses for good is told at once.
+        retry_policy=dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL),
+    )
+    def postgresql(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+        """The current release as tables of a PostgreSQL schema, for BI tools; changed in one transaction."""
+        from orchestration.publication.postgresql.publish import publish_current
+
+        try:
+            done = publish_current(project.settings)
+        except LosError as error:
+            raise dg.Failure(description=str(error), allow_retries=error.retryable) from error
+        return dg.MaterializeResult(
+            metadata={
+                "release": done.release,
+                "schema": done.schema,
+                "rows_written": sum(table.changed for table in done.tables),
+                "rows_deleted": sum(table.gone for table in done.tables),
+                "tables_repaired": ", ".join(table.table for table in done.tables if table.was_repaired) or "none",
+            }
+        )
+
+    served = [] if settings.postgres == "off" else [postgresql]
+    return dg.Definitions(assets=[review_site, okr_reports, *served])
 
 
 def _outcome(release: Release) -> str:

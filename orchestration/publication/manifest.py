@@ -98,6 +98,7 @@ class Manifest(_Part):
     definition_hash: str | None
     catalogue_hash: str
     data_fingerprint: str
+    pack_hash: str | None = None
     oldest_input: OldestInput | None
     verdict: Mapping[str, Any]
     rules: Sequence[RuleLine] = Field(default_factory=tuple)

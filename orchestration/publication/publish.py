@@ -11,11 +11,14 @@ from orchestration.audit.outcomes import RuleOutcome, newest_audits
 from orchestration.audit.verdict import confirm_publishable, newest_verdict, verdict_to_dict
 from orchestration.errors import AuditError
 from orchestration.lake.store import Lake
+from orchestration.publication.catalog import catalog_from_manifest
 from orchestration.publication.manifest import code_version, collect_manifest_inputs
+from orchestration.publication.pack import bi_pack
 from orchestration.publication.release import Release, publish_release
 from orchestration.publication.release_store import current_release
 from orchestration.publication.site import SiteFacts, build_site, site_of
 from orchestration.settings import Settings
+from orchestration.transformation import require_manifest
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def publish_reports(settings: Settings, lake: Lake, *, as_of: date) -> Release:
         site_dir=site_of(settings.governance_dir, verdict),
         clock=settings.clock,
         keep=settings.keep_releases,
+        pack=bi_pack(catalog_from_manifest(require_manifest(settings)), schema=settings.postgres_schema),
         threads=settings.duckdb_threads,
         memory_limit=settings.duckdb_memory_limit,
     )

@@ -1,6 +1,6 @@
 """Publishing a release: built apart, read back, made durable, and only then switched to.
 
-    releases/<as_of>-<release_id>/   reports.duckdb  parquet/<table>.parquet  governance/  manifest.json
+    releases/<as_of>-<release_id>/   reports.duckdb  parquet/<table>.parquet  bi/  governance/  manifest.json
 
 A crash at any moment leaves the old release current, or the new one, and either is whole; what was being built is
 removed by the next publication. A reader that has the old file open keeps it for as long as it likes.
@@ -31,6 +31,7 @@ from orchestration.publication.manifest import (
     code_version,
     read_manifest,
 )
+from orchestration.publication.pack import pack_hash
 from orchestration.publication.release_store import (
     Release,
     current_release,
@@ -77,6 +78,7 @@ def publish_release(
     site_dir: Path | None,
     clock: Callable[[], datetime],
     keep: int,
+    pack: Mapping[str, str] | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
     reached: Callable[[str], None] = lambda step: None,
@@ -97,6 +99,7 @@ def publish_release(
         site_dir: The governance site to enclose, or None.
         clock: The time, aware.
         keep: How many releases stay on disk, the current one always among them.
+        pack: Files for BI tools: path within the release -> text.
         threads: Of DuckDB; its default when None.
         memory_limit: Of DuckDB, such as `2GB`; its default when None.
         reached: Told the name of each of `STEPS` as it is reached.
@@ -109,6 +112,7 @@ def publish_release(
         raise PublicationError("no release can have this id", subject=release_id, expected="letters, digits, . _ + -")
     verdict = _require_passing(verdict_dict, as_of)
     name = f"{as_of.isoformat()}-{release_id}"
+    pack = pack or {}
     with told_as_publication_errors(releases_dir), durable_files.exclusive(releases_dir):
         durable_files.collect_orphans(releases_dir)
         log_current(releases_dir, clock())
@@ -118,15 +122,15 @@ def publish_release(
             current = current_release(releases_dir)
             leads = current is None or as_of >= current.manifest.as_of
             for known in [current] if current and leads else list_releases(releases_dir):
-                if _says_the_same(known, verdict, manifest_inputs) and is_whole(known):
+                if _says_the_same(known, verdict, manifest_inputs, pack) and is_whole(known):
                     return known
             target = releases_dir / name
-            if not _is_there_already(target, verdict, manifest_inputs):
+            if not _is_there_already(target, verdict, manifest_inputs, pack):
                 remove_if_never_published(target)
                 folder = durable_files.building(releases_dir, name)
                 try:
-                    manifest = _manifest(release_id, verdict, manifest_inputs, clock())
-                    _build(connection, folder, manifest, verdict, site_dir, reached)
+                    manifest = _manifest(release_id, verdict, manifest_inputs, pack, clock())
+                    _build(connection, folder, manifest, verdict, pack, site_dir, reached)
                     durable_files.put_in_place(folder, target)
                 except BaseException:
                     shutil.rmtree(folder, ignore_errors=True)
@@ -213,7 +217,9 @@ def _fingerprints(
     return {name.removeprefix(f"{REPORTS_SCHEMA}."): facts for name, facts in tables.items()}
 
 
-def _manifest(release_id: str, verdict: Verdict, inputs: ManifestInputs, published_at: datetime) -> Manifest:
+def _manifest(
+    release_id: str, verdict: Verdict, inputs: ManifestInputs, pack: Mapping[str, str], published_at: datetime
+) -> Manifest:
     reports = {name: facts for name, facts in verdict.tables.items() if name.startswith(f"{REPORTS_SCHEMA}.")}
     return Manifest(
         release_id=release_id,
@@ -223,6 +229,7 @@ def _manifest(release_id: str, verdict: Verdict, inputs: ManifestInputs, publish
         definition_hash=inputs.definition_hash,
         catalogue_hash=verdict.catalogue_hash,
         data_fingerprint=verdict.fingerprint,
+        pack_hash=pack_hash(pack),
         oldest_input=inputs.oldest_input,
         verdict={name: getattr(verdict, name) for name in _VERDICT_FACTS},
         rules=inputs.rules,
@@ -245,12 +252,16 @@ def _build(
     folder: Path,
     manifest: Manifest,
     verdict: Verdict,
+    pack: Mapping[str, str],
     site_dir: Path | None,
     reached: Callable[[str], None],
 ) -> None:
     """Write everything into `folder`, and read every table back before the manifest vouches for it."""
     tables = read_report_tables(connection, "warehouse")
     write_reports(connection, "warehouse", tables, folder, _release_info(manifest))
+    for path, text in pack.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
     reached("reports_written")
     if site_dir is not None:
         shutil.copytree(site_dir.resolve(), folder / GOVERNANCE_FOLDER)
@@ -259,7 +270,11 @@ def _build(
     reached("read_back")
     files = {
         path.relative_to(folder).as_posix(): file_facts(path)
-        for path in (folder / DATABASE_FILE, *sorted((folder / PARQUET_FOLDER).iterdir()))
+        for path in (
+            folder / DATABASE_FILE,
+            *sorted((folder / PARQUET_FOLDER).iterdir()),
+            *(folder / one for one in pack),
+        )
     }
     text = manifest.model_copy(update={"files": files}).model_dump_json(indent=2)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
@@ -280,22 +295,22 @@ def _read_back(
     _require_audited(_fingerprints(connection, "published", "main", files=files), verdict)
 
 
-def _release_info(manifest: Manifest) -> dict[str, tuple[str, Any, str]]:
+def _release_info(manifest: Manifest) -> dict[str, Any]:
     oldest = manifest.oldest_input
     return {
-        "release_id": ("varchar", manifest.release_id, "Id of the release."),
-        "as_of": ("date", manifest.as_of, "Business date of its reports."),
-        "published_at": ("timestamp", manifest.published_at.replace(tzinfo=None), "When it was published, UTC."),
-        "code_version": ("varchar", manifest.code_version, "Version of the code that made it."),
-        "definition_hash": ("varchar", manifest.definition_hash, "Hash of the company's definitions."),
-        "catalogue_hash": ("varchar", manifest.catalogue_hash, "Hash of the rules that it was put to."),
-        "data_fingerprint": ("varchar", manifest.data_fingerprint, "Fingerprint of the data that was audited."),
-        "oldest_input_on": ("date", oldest.on if oldest else None, "End of the oldest period behind a figure."),
-        "oldest_input_kpi_id": ("varchar", oldest.kpi_id if oldest else None, "KPI of that period."),
+        "release_id": manifest.release_id,
+        "as_of": manifest.as_of,
+        "published_at": manifest.published_at.replace(tzinfo=None),
+        "code_version": manifest.code_version,
+        "definition_hash": manifest.definition_hash,
+        "catalogue_hash": manifest.catalogue_hash,
+        "data_fingerprint": manifest.data_fingerprint,
+        "oldest_input_on": oldest.on if oldest else None,
+        "oldest_input_kpi_id": oldest.kpi_id if oldest else None,
     }
 
 
-def _is_there_already(target: Path, verdict: Verdict, inputs: ManifestInputs) -> bool:
+def _is_there_already(target: Path, verdict: Verdict, inputs: ManifestInputs, pack: Mapping[str, str]) -> bool:
     """Whether this very release was written before: rolled back since, or killed before the switch."""
     if not target.exists():
         return False
@@ -303,11 +318,11 @@ def _is_there_already(target: Path, verdict: Verdict, inputs: ManifestInputs) ->
         release = Release(target, read_manifest(target), is_current=False)
     except PublicationError:
         return False
-    return _says_the_same(release, verdict, inputs) and is_whole(release)
+    return _says_the_same(release, verdict, inputs, pack) and is_whole(release)
 
 
-def _says_the_same(release: Release, verdict: Verdict, inputs: ManifestInputs) -> bool:
-    """Whether a release already says all that a publication would: rows, day, rules, definitions and inputs."""
+def _says_the_same(release: Release, verdict: Verdict, inputs: ManifestInputs, pack: Mapping[str, str]) -> bool:
+    """Whether a release says all that a publication would: rows and their meaning, day, rules, definitions, inputs."""
     manifest = release.manifest
     audited = {
         name.removeprefix(f"{REPORTS_SCHEMA}."): (facts.rows, facts.columns, facts.checksum)
@@ -319,6 +334,7 @@ def _says_the_same(release: Release, verdict: Verdict, inputs: ManifestInputs) -
         manifest.as_of == verdict.as_of
         and published == audited
         and manifest.catalogue_hash == verdict.catalogue_hash
+        and manifest.pack_hash == pack_hash(pack)
         and manifest.definition_hash == inputs.definition_hash
         and {entry.file_sha256 for entry in manifest.inputs} == {entry.file_sha256 for entry in inputs.inputs}
     )

@@ -24,6 +24,19 @@ PARQUET_FOLDER = "parquet"
 RELEASE_TABLE = "release_info"
 """One row beside the reports, so that a reader of any tool sees which release it reads and how old it is."""
 
+RELEASE_COLUMNS = {
+    "release_id": ("string", "Id of the release."),
+    "as_of": ("date", "Business date of its reports."),
+    "published_at": ("timestamp", "When it was published, UTC."),
+    "code_version": ("string", "Version of the code that made it."),
+    "definition_hash": ("string", "Hash of the company's definitions."),
+    "catalogue_hash": ("string", "Hash of the rules that it was put to."),
+    "data_fingerprint": ("string", "Fingerprint of the data that was audited."),
+    "oldest_input_on": ("date", "End of the oldest period behind a figure."),
+    "oldest_input_kpi_id": ("string", "KPI of that period."),
+}
+"""Column of the release table -> its type, as contracts call it, and its comment."""
+
 STORAGE_VERSION = "v1.5.0"
 """Format of the published file. Drivers lag: what DuckDB 2.0 writes by default, 1.5 cannot open."""
 
@@ -108,7 +121,7 @@ def write_reports(
     database: str,
     tables: list[ReportTable],
     folder: Path,
-    release_info: Mapping[str, tuple[str, Any, str]],
+    release_info: Mapping[str, Any],
 ) -> None:
     """Write the DuckDB file and the Parquet files into `folder`.
 
@@ -117,7 +130,7 @@ def write_reports(
         database: Name under which it is attached.
         tables: From `read_report_tables`.
         folder: Exists and is private to this build.
-        release_info: Column -> (SQL type, value, comment) of the one row that says which release this is.
+        release_info: Column of `RELEASE_COLUMNS` -> its value in the one row that says which release this is.
     """
     (folder / PARQUET_FOLDER).mkdir()
     connection.execute(f"attach {quoted(folder / DATABASE_FILE)} as release (storage_version '{STORAGE_VERSION}')")
@@ -141,16 +154,16 @@ def write_reports(
         raise PublicationError("the published file is not complete by itself", file=left, remedy="publish again")
 
 
-def _write_release_info(
-    connection: duckdb.DuckDBPyConnection, release_info: Mapping[str, tuple[str, Any, str]]
-) -> None:
+def _write_release_info(connection: duckdb.DuckDBPyConnection, release_info: Mapping[str, Any]) -> None:
     target = f"release.main.{RELEASE_TABLE}"
-    columns = ", ".join(f"{_name(name)} {type_}" for name, (type_, _, _) in release_info.items())
+    columns = ", ".join(
+        f"{_name(name)} {'varchar' if kind == 'string' else kind}" for name, (kind, _) in RELEASE_COLUMNS.items()
+    )
     connection.execute(f"create table {target} ({columns})")
-    marks = ", ".join("?" for _ in release_info)
-    connection.execute(f"insert into {target} values ({marks})", [value for _, value, _ in release_info.values()])
+    marks = ", ".join("?" for _ in RELEASE_COLUMNS)
+    connection.execute(f"insert into {target} values ({marks})", [release_info[name] for name in RELEASE_COLUMNS])
     comment = "One row: the release that this file is. Age of a report = today - as_of; of its data = oldest_input_on."
-    _comment(connection, target, comment, {name: text for name, (_, _, text) in release_info.items()})
+    _comment(connection, target, comment, {name: text for name, (_, text) in RELEASE_COLUMNS.items()})
 
 
 def _columns_of(table: ReportTable) -> str:

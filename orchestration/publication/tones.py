@@ -38,6 +38,15 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "waived": Tone("mute", "◇", "waived"),
         "not_evaluated": Tone("bad", "?", "not evaluated"),
         "excluded": Tone("mute", "○", "not yet checked"),
+        # variation and assurance of a KPI
+        "concern": Tone("bad", "▲", "concern"),
+        "improvement": Tone("good", "●", "improvement"),
+        "common_cause": Tone("mute", "=", "common cause"),
+        "consistently_passes": Tone("good", "✔", "consistently passes"),
+        "consistently_fails": Tone("bad", "✕", "consistently fails"),
+        "inconsistent": Tone("mute", "~", "hit or miss"),
+        # state of an escalation
+        "overdue": Tone("bad", "■", "overdue"),
         # verdict on a plan, load of a unit, state of a dependency
         "ready": Tone("good", "✔", "ready"),
         "baseline_only": Tone("warn", "▲", "baseline only"),
@@ -47,7 +56,6 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "exceeds": Tone("bad", "■", "exceeds"),
         "unconfirmed": Tone("warn", "▲", "unconfirmed"),
         "confirmed": Tone("good", "●", "confirmed"),
-        "overdue": Tone("bad", "■", "overdue"),
         "delivered": Tone("good", "✔", "delivered"),
         "delivered_late": Tone("warn", "▲", "delivered late"),
         # outcome of a load

@@ -22,6 +22,8 @@ PUBLISHED = (
     "rpt_objective_scorecard", "rpt_owner_calibration", "rpt_status_rule_comparison", "rpt_watermelon",
     "rpt_plan_readiness", "rpt_shared_kpi", "rpt_capacity", "rpt_cycle_score",
     "rpt_escalation", "rpt_escalation_level", "rpt_integrity_history",
+    "rpt_silo_conflict", "rpt_silo_conflict_placebo", "rpt_silo_friction", "rpt_suggested_link",
+    "rpt_noise_candidate",
 )  # fmt: skip
 
 

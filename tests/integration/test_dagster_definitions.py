@@ -178,3 +178,18 @@ def test_sensor_asks_once_for_what_is_new_and_settled(tmp_path, monkeypatch):
     assert answer.partition_key == "2026-02-15"
     answer, _ = tick(cursor)
     assert isinstance(answer, dg.SkipReason)
+
+
+def test_postgresql_is_a_step_behind_the_release_only_where_it_is_set(graph, tmp_path):
+    from orchestration.defs import publication
+    from orchestration.transformation import prepare
+
+    assert keys(graph, "releases") == {"releases/okr_reports"}
+    project = GoldenProject(tmp_path / "golden")
+    settings = project.settings(LOS_POSTGRES_URL="postgresql://u:s3cret@host/db")
+    prepare(settings)
+    served = {key: asset for asset in publication.definitions(settings).assets for key in asset.keys}
+    postgres = served[dg.AssetKey(["releases", "postgresql"])]
+    assert postgres.dependency_keys == {dg.AssetKey(["releases", "okr_reports"])}
+    # What Dagster shows of a run holds no password.
+    assert "s3cret" not in str(settings.variables()) + repr(settings)

@@ -30,12 +30,17 @@ TABLES = {
     "rpt_integrity_history",
     "rpt_key_result_kpi",
     "rpt_kpi_control_chart",
+    "rpt_noise_candidate",
     "rpt_objective_scorecard",
     "rpt_okr_scorecard",
     "rpt_owner_calibration",
     "rpt_plan_readiness",
     "rpt_shared_kpi",
+    "rpt_silo_conflict",
+    "rpt_silo_conflict_placebo",
+    "rpt_silo_friction",
     "rpt_status_rule_comparison",
+    "rpt_suggested_link",
     "rpt_watermelon",
 }
 
@@ -131,13 +136,19 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     outcomes = {(line["rule_id"], line["stage"]): line["outcome"] for line in manifest["rules"]}
     assert outcomes["OWN-02", "marts"] == "failed"
     assert outcomes["RPT-02", "reports"] == "passed"
-    assert outcomes["POL-03", "marts"] == "excluded"
+    assert outcomes["RPT-03", "reports"] == "excluded"
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
     assert set(manifest["tables"]) == TABLES
     assert {name: facts["rows"] for name, facts in manifest["tables"].items() if facts["rows"]} == {
+        "rpt_escalation": 4,
+        "rpt_goalpost_ledger": 1,
         "rpt_integrity_failures": 11,
+        "rpt_integrity_history": 4,
         "rpt_key_result_kpi": 12,
+        "rpt_kpi_control_chart": 360,
+        "rpt_objective_scorecard": 1,
         "rpt_okr_scorecard": 12,
+        "rpt_owner_calibration": 1,
     }
     for name, facts in manifest["tables"].items():
         audited = verdict.tables[f"reports.{name}"]
@@ -458,3 +469,23 @@ def test_missing_warehouse_is_told(company):
 
 def test_code_version_starts_with_that_of_the_package():
     assert re.fullmatch(r"\d+\.\d+\.\d+(\+[0-9a-f]+(-dirty)?)?", code_version())
+
+
+# --- the pack for BI tools ------------------------------------------------------------------------------------------
+
+
+def test_pack_is_part_of_the_release_and_of_its_manifest(company):
+    pack = {"bi/catalog.json": "{}\n", "bi/looker/views/a.view.lkml": "view: a {}\n"}
+    release = company.publish("r1", pack=pack)
+    assert {path: (release.path / path).read_text() for path in pack} == pack
+    assert set(pack) <= set(release.manifest.files)
+    (release.path / "bi" / "catalog.json").write_text("{ }\n")
+    assert not is_whole(release)
+
+
+def test_other_meaning_of_the_same_rows_is_another_release(company):
+    first = company.publish("r1", pack={"bi/catalog.json": "one"})
+    assert not company.publish("r2", pack={"bi/catalog.json": "one"}).is_new
+    second = company.publish("r3", pack={"bi/catalog.json": "two"})
+    assert second.is_new
+    assert second.path != first.path

@@ -56,6 +56,9 @@ select
     dated.next_action,
     levels.level,
     {{ days_between("dated.opened_on", "coalesce(dated.resolved_on, dated.as_of)") }} as age_days,
+    case
+        when dated.resolved_on is not null then {{ days_between("dated.opened_on", "dated.resolved_on") }}
+    end as days_to_repair,
     dated.resolved_on is null as is_open,
     dated.resolved_on is null
     and not dated.is_waived
