@@ -289,6 +289,12 @@ select * from reports.rpt_integrity_history
 where as_of = $as_of::date
 order by dimension, open_count desc, reopened_count desc, oldest_open_days desc nulls last, dimension_name, dimension_id
 """
+CONFLICTS = """
+select * from reports.rpt_silo_conflict
+order by not is_open, cost_to_date_amount desc nulls last, opened_on, key_result_title, kpi_name, silo_conflict_key
+"""
+SUGGESTED_LINKS = "select * from reports.rpt_suggested_link order by p_value, key_result_title, suggested_link_key"
+NOISE = "select * from reports.rpt_noise_candidate where as_of = $as_of::date order by kpi_name, kpi_id"
 COMPANY = "select name from lake.definitions_company order by loaded_at desc, load_id desc limit 1"
 
 
@@ -352,6 +358,9 @@ class Review:
     oldest_input: Row | None
     subjects: Subjects
     escalations: Sequence[Row]  # open ones first; while the gate is closed, only those that a rule opened
+    conflicts: Sequence[Row]  # none while the gate is closed, as the two that follow
+    suggested_links: Sequence[Row]
+    noise: Sequence[Row]
     history: Sequence[Row]  # how often and how long rules failed, per rule, unit, owner and feed
 
     @property
@@ -405,6 +414,9 @@ def read_review(
             oldest_input=next(iter(rows_of(connection, OLDEST_INPUT)), None) if shown else None,
             subjects=read_subjects(connection, as_of=verdict.as_of, is_open=shown, are_built=are_built),
             escalations=rows_of(connection, ESCALATIONS, asked) if are_built else [],
+            conflicts=rows_of(connection, CONFLICTS) if shown else [],
+            suggested_links=rows_of(connection, SUGGESTED_LINKS) if shown else [],
+            noise=rows_of(connection, NOISE, asked) if shown else [],
             history=rows_of(connection, HISTORY, asked) if are_built else [],
         )
 

@@ -45,6 +45,7 @@ from orchestration.publication.pages.overview import overview_page
 from orchestration.publication.pages.people import people_page, person_pages, unit_pages
 from orchestration.publication.pages.rules import failing_rules, rule_pages, rules_page
 from orchestration.publication.pages.scorecard import scorecard_page
+from orchestration.publication.pages.signals import signals_page
 from orchestration.publication.review import Review, read_review
 from orchestration.publication.tables import Row, write_csv
 from orchestration.publication.text import breakable, finalize, moment, prose
@@ -54,7 +55,7 @@ __all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
-"""A month of daily sites: what a governance lead may want to compare. Each is 40 kB a page, 130 MB at the very most."""
+"""A month of daily sites: what a governance lead may want to compare. Each is 5 MB; 150 MB for 10,000 key results."""
 
 _TEMPLATES = files("orchestration.publication") / "templates"
 
@@ -91,7 +92,7 @@ def build_site(
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
     links = links_of(review)
-    pages = [*main_pages(review, run, links), *cycle_pages(warehouse, review)]
+    pages = main_pages(review, run, links, cycle_pages(warehouse, review))
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)
@@ -126,14 +127,16 @@ def links_of(review: Review) -> Links:
     return Links(review.subjects.pages | {("rule", reviewed.rule.id) for reviewed in failing_rules(review)})
 
 
-def main_pages(review: Review, run: SiteFacts, links: Links) -> list[Page]:
-    """Return the pages of the navigation, in its order."""
+def main_pages(review: Review, run: SiteFacts, links: Links, cycle: Sequence[Page] = ()) -> list[Page]:
+    """Return the pages of the navigation, in its order; `cycle` are those of the week and the plans."""
     changes, feeds = changes_of(review, run, links), feeds_of(review, links)
     return [
         overview_page(review, run, links, changes, feeds),
         changes_page(changes),
         escalations_page(review, links),
+        *cycle,
         scorecard_page(review, run, links),
+        signals_page(review, links),
         kpis_page(review, links),
         people_page(review, links),
         rules_page(review, links),

@@ -120,8 +120,7 @@ class Browser:
         return [address for address in asked if not address.startswith(("chrome:", "chrome-untrusted:"))]
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Take a picture of the whole page, or of what the window shows, without its scroll bar."""
-        self.devtools("Emulation.setScrollbarsHidden", hidden=True)
+        """Take a picture of the whole page, or of what the window shows."""
         shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
         path.write_bytes(base64.b64decode(shot["data"]))
 

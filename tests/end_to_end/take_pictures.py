@@ -33,6 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as profile, Browser(Path(profile)) as browser:
         for name, (page, width, height, dark) in PICTURES.items():
             path = given.to / name
+            browser.devtools("Emulation.setScrollbarsHidden", hidden=True)
             browser.open(given.site / page, width=width, height=height, dark=dark)
             browser.picture(path, whole=False)
             size = path.stat().st_size

@@ -127,6 +127,7 @@ def test_heading_sorts_by_keyboard_numbers_as_numbers(browser, folder):
 
 def test_first_tab_offers_to_skip_to_the_content(browser, folder):
     browser.open(folder / "index.html")
+    browser.run("window.focus()")
     browser.press(TAB)
     assert browser.run("return document.activeElement.innerText") == "Skip to the content"
     assert browser.run("return document.activeElement.getBoundingClientRect().left") >= 0

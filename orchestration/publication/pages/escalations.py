@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestration.publication.pages.cells import badge, person_column, rule_cell, unit_column, words
 from orchestration.publication.pages.links import Links
@@ -77,11 +78,11 @@ def escalations_table(
         Column("Age", lambda row: Cell(days(row["age_days"]) if row["age_days"] else "new", sort=row["age_days"]),
                is_number=True),
         Column("Due", _due),
-        Column("Next action", _next, width=20),
+        Column("Next action", _next, width=15),
         unit_column(links),
     ]  # fmt: skip
     if has_owner:
-        columns.insert(4, person_column("With", links, "owner"))
+        columns.insert(4, replace(person_column("With", links, "owner"), width=15))
     return Table(id, caption, columns, rows, download="escalations.csv", empty="No escalation is open.", is_part=True)
 
 

@@ -23,6 +23,7 @@ from orchestration.publication.pages.escalations import escalations_section
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts, fact
 from orchestration.publication.pages.scorecard import goalposts_table
+from orchestration.publication.pages.signals import conflicts_section
 from orchestration.publication.pages.subject import subject_page
 from orchestration.publication.review import Review
 from orchestration.publication.subjects import grouped, grouped_by
@@ -37,6 +38,7 @@ def key_result_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator
     findings = grouped(review.findings, "subject_type", "subject_id")
     moves = grouped(review.subjects.goalposts, "subject_type", "subject_id")
     escalations = grouped(review.escalations, "subject_type", "subject_id")
+    conflicts = grouped_by(review.conflicts, "key_result_id")
     for known in review.subjects.key_results:
         key = ("key_result", known["key_result_id"])
         if key not in links.pages:
@@ -48,6 +50,7 @@ def key_result_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator
         )
         sections = [Section("failing", "Rules that fail for it", table=table)] if found or not card else []
         sections += filter(None, [escalations_section(escalations.get(key, []), links)])
+        sections += filter(None, [conflicts_section(conflicts.get(known["key_result_id"], []), links)])
         if card:
             chart = progress_chart(review.subjects.progress.get(known["key_result_id"], []))
             if chart:

@@ -20,6 +20,7 @@ from orchestration.publication.pages.escalations import escalations_section
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts, fact
 from orchestration.publication.pages.scorecard import goalposts_table
+from orchestration.publication.pages.signals import conflicts_section
 from orchestration.publication.pages.subject import subject_page
 from orchestration.publication.review import Review
 from orchestration.publication.subjects import grouped, grouped_by
@@ -36,6 +37,7 @@ def kpi_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]:
     findings = grouped(review.findings, "subject_type", "subject_id")
     moves = grouped(subjects.goalposts, "subject_type", "subject_id")
     escalations = grouped(review.escalations, "subject_type", "subject_id")
+    conflicts = grouped_by(review.conflicts, "kpi_id")
     for known in subjects.kpis:
         kpi_id = known["kpi_id"]
         key = ("kpi", kpi_id)
@@ -49,6 +51,7 @@ def kpi_pages(review: Review, facts: SiteFacts, links: Links) -> Iterator[Page]:
             )
             sections.append(Section("failing", "Rules that fail for it", table=table))
         sections += filter(None, [escalations_section(escalations.get(key, []), links)])
+        sections += filter(None, [conflicts_section(conflicts.get(kpi_id, []), links)])
         if points:
             sections.append(_chart(points))
         if review.verdict.passing:

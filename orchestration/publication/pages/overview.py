@@ -21,6 +21,7 @@ from orchestration.publication.pages.model import Fact, Page, SiteFacts
 from orchestration.publication.pages.people import to_do_table
 from orchestration.publication.pages.rules import failing_rules, rule_index
 from orchestration.publication.pages.scorecard import scorecard_table, tally, what_stands
+from orchestration.publication.pages.signals import conflicts_sentence
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
 from orchestration.publication.text import counted, days, moment
@@ -38,6 +39,7 @@ def overview_page(review: Review, facts: SiteFacts, links: Links, changes: Chang
         "changes": changes,
         "news": [_brief(table, 6, f"changes.html#{table.id}") for table in changes.tables],
         "escalation_sentence": sentence(review),
+        "conflict_sentence": conflicts_sentence(review) if any(row["is_open"] for row in review.conflicts) else "",
         "escalations": _brief(escalations_table(split(review.escalations)[0], links), BRIEF, "escalations.html"),
         "waiting_sentence": _waiting_sentence(review),
         "waiting": _brief(waiting, BRIEF, "people.html"),

@@ -537,6 +537,7 @@ class ReviewedCompany:
         self._fill_charts()
         self._fill_goals()
         self._fill_escalations()
+        self._fill_signals()
         names = self._names()
         self._insert(
             "reports.rpt_integrity_failures",
@@ -667,6 +668,42 @@ class ReviewedCompany:
                 )
             ],
         )  # fmt: skip
+
+    def _fill_signals(self) -> None:
+        if self.count < 4:
+            return
+        self._insert(
+            "reports.rpt_silo_conflict",
+            [
+                {
+                    "silo_conflict_key": "kr_02|latency_03",
+                    "key_result_id": self._key_result(2),
+                    "key_result_title": self._title(2),
+                    "kpi_id": self._kpi(3),
+                    "kpi_name": self._kpi_name(3),
+                    "champion_id": "chi",
+                    "champion_name": PEOPLE["chi"],
+                    "key_result_org_unit_id": "sales",
+                    "key_result_org_unit_name": "Sales",
+                    "kpi_owner_id": "ana",
+                    "kpi_owner_name": PEOPLE["ana"],
+                    "kpi_org_unit_id": "ops",
+                    "kpi_org_unit_name": "Ops",
+                    "key_result_status": "on_track",
+                    "event_title": "Portal released",
+                    "attribution": "single",
+                    "unit": "minutes",
+                    "currency": "EUR",
+                    "finding": "three minutes longer since the release",
+                    "effect": 3.0,
+                    "cost_to_date_amount": 41_200.0,
+                    "projected_cost_amount": 400_000.0,
+                    "is_open": True,
+                    "is_withheld": False,
+                    "opened_on": date(2026, 2, 3),
+                }
+            ],
+        )
 
     def _fill_goals(self) -> None:
         if self.count < 3:

@@ -136,7 +136,7 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     outcomes = {(line["rule_id"], line["stage"]): line["outcome"] for line in manifest["rules"]}
     assert outcomes["OWN-02", "marts"] == "failed"
     assert outcomes["RPT-02", "reports"] == "passed"
-    assert outcomes["RPT-03", "reports"] == "excluded"
+    assert outcomes["RPT-03", "reports"] == "passed"
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
     assert set(manifest["tables"]) == TABLES
     assert {name: facts["rows"] for name, facts in manifest["tables"].items() if facts["rows"]} == {
@@ -149,6 +149,7 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
         "rpt_objective_scorecard": 1,
         "rpt_okr_scorecard": 12,
         "rpt_owner_calibration": 1,
+        "rpt_silo_conflict": 1,
     }
     for name, facts in manifest["tables"].items():
         audited = verdict.tables[f"reports.{name}"]

@@ -20,8 +20,8 @@ from orchestration.publication.text import visible
 from tests.unit.publication.reviewed_company import AS_OF, ReviewedCompany
 
 MAIN = [
-    "index.html", "changes.html", "escalations.html", "scorecard.html", "kpis.html", "people.html", "rules.html",
-    "history.html", "feeds.html", "find.html",
+    "index.html", "changes.html", "escalations.html", "scorecard.html", "signals.html", "kpis.html", "people.html",
+    "rules.html", "history.html", "feeds.html", "find.html",
 ]  # fmt: skip
 SUBJECTS = ["kr-kr_02.html", "kpi-latency_00.html", "rule-own-02.html", "unit-ops.html", "person-bo.html"]
 PAGES = [*MAIN, *SUBJECTS]

@@ -157,6 +157,24 @@ def test_closed_gate_shows_escalations_of_rules_only(company):
     assert "so those of key results are not shown" in text
 
 
+@pytest.mark.parametrize("page", ["signals.html", "kr-kr_02.html", "kpi-latency_03.html"])
+def test_silo_conflict_is_told_with_both_owners_and_its_bill(written, page):
+    text = read(written, page).text
+    for told in ("three minutes longer since the release", "41,200 EUR", "400,000 EUR", "Chi Okafor", "Ana Reyes"):
+        assert told in text, told
+
+
+def test_overview_tells_what_conflicts_cost(written):
+    assert "1 silo conflict open: 41,200 EUR so far." in read(written).text
+
+
+def test_closed_gate_shows_no_signal(company):
+    folder = company.write_site(company.verdict("strict"))
+    for page in ("signals.html", "index.html"):
+        assert "EUR" not in read(folder, page).text
+    assert not (folder / "data" / "silo-conflicts.csv").exists()
+
+
 def test_history_tells_how_often_and_how_long_per_rule_unit_owner_and_feed(written):
     text = read(written, "history.html").text
     for told in (
