@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export LOS_GATE := $(GATE)
 
-.PHONY: help setup run feeds dev spark test test-slow test-spark test-bi node docs lint format check types clean bench
+.PHONY: help setup run feeds dev data-docs spark test test-slow test-spark test-bi node docs lint format check types clean bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ run: feeds ## Run the whole pipeline on an example (EXAMPLE=flights or manufactu
 
 dev: feeds ## Open Dagster's UI on the example, at http://127.0.0.1:3000
 	@$(BIN)/los --settings $(SETTINGS) dev
+
+data-docs: $(VENV)/.installed ## Write Great Expectations' Data Docs of the example's last run, for developers
+	@$(BIN)/los --settings $(SETTINGS) data-docs
 
 # An environment of its own: 600 MB that nothing else needs, and libraries that would change what others do.
 $(SPARK_VENV)/.installed: requirements-spark.lock $(VENV)/.installed

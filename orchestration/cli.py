@@ -1,6 +1,7 @@
 """`los`: the command line. Thin: every command calls the packages beside it.
 
-Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed; 64 wrong usage.
+Exit codes: 0 done; 1 something a person must mend, printed without a traceback; 2 the gate is closed, or the plan is
+not ready; 64 wrong usage.
 """
 
 from __future__ import annotations
@@ -183,6 +184,20 @@ def _publish_to_postgres(settings: Settings) -> None:
         typer.echo(f"repaired, since somebody had changed rows by hand: {', '.join(repaired)}")
 
 
+@app.command("data-docs")
+def data_docs() -> None:
+    """Write Great Expectations' Data Docs of the warehouse as it is: for developers, with counts and no values."""
+    from orchestration.audit.data_docs import build_data_docs
+    from orchestration.lake.store import Lake
+    from orchestration.tables import LAKE_TABLES
+
+    settings = load_settings()
+    lake = Lake(settings.lake_dir)
+    lake.ensure(LAKE_TABLES)
+    docs = build_data_docs(settings.data_dir / "data-docs", warehouse=settings.warehouse_path, lake=lake)
+    typer.echo(f"{docs.expectations} rules on {docs.pages} pages: {docs.index}")
+
+
 @app.command()
 def check(
     path: Annotated[
@@ -211,6 +226,27 @@ def check(
     report = find_problems(path, landing_dir=landing if feeds else None, as_of=day, clock=settings.clock())
     typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
     raise typer.Exit(report.exit_code(strict=strict))
+
+
+@app.command()
+def plan(
+    cycle: Annotated[str, typer.Argument(help="Id of the cycle, as cycles.yml has it.")],
+    company: Annotated[Path | None, typer.Option(help="Directory of the draft; default: LOS_COMPANY_DIR.")] = None,
+    landing: Annotated[
+        Path | None, typer.Option(help="Read the feeds' files of this folder too; default: only what the lake has.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Day of the verdict, YYYY-MM-DD; default: LOS_AS_OF, else today.")
+    ] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", help="How to print the verdict.")] = OutputFormat.text,
+) -> None:
+    """Judge the plan of a cycle without touching what is published; exit code 2 when it is not ready."""
+    from orchestration.planning.plan import plan_cycle
+
+    day = _date(as_of) if as_of else None
+    report = plan_cycle(load_settings(), cycle, as_of=day, company_dir=company, landing=landing)
+    typer.echo(report.as_json() if output is OutputFormat.json else report.as_text())
+    raise typer.Exit(report.exit_code())
 
 
 @app.command()

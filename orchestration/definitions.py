@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Gather the definitions by concept, for one set of settings."""
-    from orchestration.defs import audit, automation, ingestion, notification, publication, transformation
+    from orchestration.defs import audit, automation, cadence, ingestion, notification, publication, transformation
     from orchestration.defs.resources import resources
     from orchestration.defs.step_logger import step_logger
     from orchestration.run_history import write_without_waiting
@@ -26,6 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         publication.definitions(settings),
         notification.definitions(settings),
         automation.definitions(settings),
+        cadence.definitions(settings),
     )
 
 

@@ -11,3 +11,8 @@ def type_string() -> str:
 def hash(field: str) -> str:
     """Return an expression."""
     return f"md5({field})"
+
+
+def split_part(text: str, delimiter: str, part: int) -> str:
+    """Return an expression."""
+    return f"split_part({text}, {delimiter}, {part})"

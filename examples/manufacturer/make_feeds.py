@@ -339,13 +339,24 @@ FEEDS = (
 )
 
 
-def write_feeds(folder: Path, seed: int = DEFAULT_SEED, story: Story = STORIES["portal"]) -> dict[str, int]:
-    """Write every feed's files below a folder and return the rows of each file."""
+def write_feeds(
+    folder: Path, seed: int = DEFAULT_SEED, story: Story = STORIES["portal"], until: datetime | None = None
+) -> dict[str, int]:
+    """Write every feed's files below a folder and return the rows of each file.
+
+    Args:
+        folder: where to; files that are there are written anew.
+        seed: of the noise.
+        story: what happens to the company.
+        until: nothing that a source had later is written; None: everything.
+    """
     rows: dict[str, int] = {}
     for feed in FEEDS:
-        (folder / feed.folder).mkdir(parents=True)
+        (folder / feed.folder).mkdir(parents=True, exist_ok=True)
         files: dict[str, list[Observation]] = {}
         for observation in feed.figures(seed, story):
+            if until is not None and observation.sent_at > until:
+                continue
             files.setdefault(feed.period_of(observation.period), []).append(observation)
         for period, observations in files.items():
             name = f"{feed.folder}/{period}.{'csv' if feed.layout else 'jsonl'}"

@@ -1,4 +1,4 @@
-"""RPT-03: every red key result and failed rule has an owned escalation with a due date.
+"""RPT-03: every red key result, tremor and failed rule has an owned escalation with a due date.
 
 What must be escalated is gathered here from the findings of the audit and from the scorecard, not from the models that
 open the escalations: a model that loses one is found out.
@@ -9,7 +9,16 @@ from __future__ import annotations
 from expectations.rule import Check, Rule
 
 RED = """
-with red as (
+with withheld_kpis as (
+    select kpi.kpi_id
+    from lake.integrity_results as result
+    inner join audit.run as run on run.marts_audit_id = result.audit_id
+    inner join marts.dim_kpi as kpi
+        on kpi.is_current
+        and result.subject_id = case result.subject_type when 'kpi' then kpi.kpi_id when 'feed' then kpi.feed_id end
+    where result.severity = 'withhold' and result.outcome = 'failed'
+),
+red as (
     select
         'off_track:' || key_result_id as escalation_id,
         'key_result' as subject_type,
@@ -34,6 +43,34 @@ with red as (
     from lake.integrity_results as result
     inner join audit.run as run on run.marts_audit_id = result.audit_id
     where result.outcome = 'failed'
+    union all
+    select 'silo_conflict:champion:' || silo_conflict_key, 'key_result', key_result_id, 'it harms ' || kpi_id
+    from reports.rpt_silo_conflict
+    where is_open and not is_withheld
+    union all
+    select 'silo_conflict:owner:' || silo_conflict_key, 'kpi', kpi_id, key_result_id || ' harms it'
+    from reports.rpt_silo_conflict
+    where is_open and not is_withheld
+    union all
+    select
+        'tremor:' || tremor.tremor_key,
+        'kpi',
+        tremor.kpi_id,
+        tremor.key_result_id || ' moved it the worse way'
+    from marts.fct_tremor as tremor
+    where tremor.is_tremor
+        and tremor.is_adverse
+        and tremor.link_type is not null
+        and tremor.recovered_on is null
+        and not exists (
+            select 1
+            from reports.rpt_silo_conflict as conflict
+            where conflict.key_result_id = tremor.key_result_id
+                and conflict.kpi_id = tremor.kpi_id
+                and conflict.is_open
+                and not conflict.is_withheld
+        )
+        and tremor.kpi_id not in (select kpi_id from withheld_kpis)
 )
 """
 
@@ -75,7 +112,7 @@ where escalation.escalation_id is null
 RULE = Rule(
     id="RPT-03",
     slug="every_red_line_has_an_owned_escalation",
-    title="Every red key result and failed rule has an owned escalation with a due date",
+    title="Every red key result, tremor and failed rule has an owned escalation with a due date",
     why="A report that nobody must act on is wallpaper.",
     subject_type="key_result",
     severity="block",

@@ -192,7 +192,7 @@ def open_session(
     """
     lake.ensure(LAKE_TABLES)
     with read_only(warehouse, lake.root, threads=threads, memory_limit=memory_limit) as connection:
-        built_for, known_at = _built_for(connection, warehouse)
+        built, known_at = built_for(connection, warehouse)
         _show_lake(connection, lake, known_at)
         marts_audit_id = None
         if stage == "reports":
@@ -207,12 +207,16 @@ def open_session(
         connection.execute(
             "insert into audit.run values (?, ?, ?, ?, ?)", [as_of, known_at, run_id, stage, marts_audit_id]
         )
-        context = AuditContext(stage, run_id, as_of, built_for, known_at, marts_audit_id)
+        context = AuditContext(stage, run_id, as_of, built, known_at, marts_audit_id)
         yield AuditSession(connection, context, seconds_allowed)
 
 
-def _built_for(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> tuple[date, datetime]:
-    """Return the as_of date and the known_at time (naive UTC) that the warehouse was built for."""
+def built_for(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> tuple[date, datetime]:
+    """Return the as_of date and the known_at time (naive UTC) that the warehouse was built for.
+
+    Raises:
+        AuditError: It does not say.
+    """
     try:
         rows = connection.execute("select as_of, known_at from intermediate.int_run__context").fetchall()
     except duckdb.Error:

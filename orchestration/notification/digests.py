@@ -54,7 +54,10 @@ where escalation.is_open and escalation.state <> 'waived' and escalation.owner_i
 order by
     escalation.owner_id,
     escalation.is_overdue desc,
-    array_position(['block', 'withhold', 'off_track', 'warn'], coalesce(escalation.severity, 'off_track')),
+    array_position(
+        ['block', 'silo_conflict', 'withhold', 'tremor', 'off_track', 'warn'],
+        coalesce(escalation.severity, escalation.trigger_type)
+    ),
     escalation.age_days desc,
     escalation.escalation_id
 """
@@ -147,7 +150,7 @@ def _digest(person: str, rows: Sequence[Row], *, as_of: date, company: str, site
 
 
 def _line(row: Row) -> str:
-    what = row["rule_id"] or "off track"
+    what = row["rule_id"] or str(row["trigger_type"]).replace("_", " ")
     age = "new" if not row["age_days"] else f"for {days(row['age_days'])}"
     due = "overdue" if row["is_overdue"] else f"due {row['due_on']}"
     parts = [f"- {what}: {row['subject_name']} ({age}, {due})"]

@@ -21,12 +21,16 @@ from orchestration.audit.outcomes import RuleOutcome
 from orchestration.audit.session import read_only
 from orchestration.lake.store import Lake
 from orchestration.publication.report_files import quoted
+from orchestration.publication.subjects import Subjects, grouped_by, read_subjects
 from orchestration.publication.tables import Row, rows_of
 from orchestration.publication.tones import SEVERITY_ORDER, STATUS_ORDER
 from orchestration.tables import LAKE_TABLES
 
 NEWEST_LOADS = 200
 """Loads listed on the feeds' page. A year of sixty daily feeds is 22,000; the totals above the list count all."""
+
+TREND_DAYS = 60
+"""Business dates that a rule's trend goes back: a cycle of working days."""
 
 _LAKE = (
     "rule_outcomes", "integrity_results", "quarantine",
@@ -35,23 +39,34 @@ _LAKE = (
 # The worst first: a rule that is put to two stages is what it is at its worse one.
 _WORST = ("not_evaluated", "failed", "waived", "passed", "excluded")
 
-# Names of the subjects that findings are about; what is not here is called by its id.
-NAMED = """named as (
-    select 'key_result' as subject_type, key_result_id as subject_id, any_value(title) as name
-    from marts.dim_key_result where is_current group by key_result_id
-    union all
-    select 'kpi', kpi_id, any_value(kpi_name) from marts.dim_kpi where is_current group by kpi_id
-    union all
-    select 'objective', objective_id, any_value(title) from marts.dim_objective where is_current group by objective_id
-    union all
-    select 'person', person_id, any_value(person_name) from marts.dim_person where is_current group by person_id
-    union all
-    select 'unit', org_unit_id, any_value(org_unit_name) from marts.dim_org_unit where is_current group by org_unit_id
-)"""
+# Names and units of the subjects that findings are about; what is not here is called by its id.
+NAMED = """
+create temp table named as
+select
+    'key_result' as subject_type, key_results.key_result_id as subject_id, any_value(key_results.title) as name,
+    any_value(objectives.org_unit_id) as org_unit_id
+from marts.dim_key_result as key_results
+left join marts.dim_objective as objectives
+    on objectives.objective_id = key_results.objective_id and objectives.is_current
+where key_results.is_current
+group by key_results.key_result_id
+union all
+select 'kpi', kpi_id, any_value(kpi_name), any_value(org_unit_id) from marts.dim_kpi where is_current group by kpi_id
+union all
+select 'objective', objective_id, any_value(title), any_value(org_unit_id)
+from marts.dim_objective where is_current group by objective_id
+union all
+select 'person', person_id, any_value(person_name), any_value(org_unit_id)
+from marts.dim_person where is_current group by person_id
+union all
+select 'unit', org_unit_id, any_value(org_unit_name), org_unit_id
+from marts.dim_org_unit where is_current group by org_unit_id
+"""
 
 # First seen: the first of the unbroken run of audits that found it, as `rpt_integrity_failures` has it; here for both
 # stages, and also when the reports were not built.
-FINDINGS = f"""
+FINDINGS = """
+create temp table findings as
 with audited as (
     select * from lake.integrity_results where list_contains($audits, audit_id)
 ),
@@ -69,7 +84,9 @@ absent as (
     group by all
 ),
 first_seen as (
-    select audited.rule_id, audited.subject_type, audited.subject_id, audited.stage, min(earlier.audited_at) as seen_at
+    select
+        audited.rule_id, audited.subject_type, audited.subject_id, audited.stage, min(earlier.audited_at) as seen_at,
+        min(earlier.as_of) as seen_on
     from audited
     inner join lake.integrity_results as earlier
         on earlier.stage = audited.stage and earlier.rule_id = audited.rule_id
@@ -80,8 +97,7 @@ first_seen as (
         and absent.subject_type = audited.subject_type and absent.subject_id = audited.subject_id
     where absent.audit_id is null or earlier.audit_id > absent.audit_id
     group by all
-),
-{NAMED}
+)
 select
     audited.rule_id,
     audited.severity,
@@ -90,6 +106,7 @@ select
     audited.subject_type,
     audited.subject_id,
     coalesce(named.name, audited.subject_id) as subject_name,
+    named.org_unit_id,
     audited.detail,
     audited.owner_role,
     audited.owner_id,
@@ -98,7 +115,8 @@ select
     audited.source_file,
     audited.source_row,
     first_seen.seen_at as first_seen_at,
-    date_diff('day', first_seen.seen_at, audited.audited_at) as age_days,
+    first_seen.seen_on as first_seen_on,
+    date_diff('day', first_seen.seen_on, audited.as_of) as age_days,
     first_seen.seen_at >= audited.audited_at as is_new
 from audited
 left join first_seen
@@ -110,9 +128,8 @@ order by audited.rule_id, age_days desc, subject_name, audited.subject_id
 """
 
 # Mended: found by the audit before this one, of the same stage, and not by this one, which looked.
-REPAIRED = f"""
-with {NAMED},
-previous as (
+REPAIRED = """
+with previous as (
     select outcome.stage, max(outcome.audit_id) as audit_id
     from lake.rule_outcomes as outcome
     inner join lake.rule_outcomes as this on list_contains($audits, this.audit_id) and this.stage = outcome.stage
@@ -215,9 +232,8 @@ where kind = 'feed'
 order by loaded_at desc, load_id desc
 limit {NEWEST_LOADS}
 """
-WAIVERS = f"""
-with {NAMED},
-newest as (
+WAIVERS = """
+with newest as (
     select * from lake.definitions_waivers
     where not coalesce(is_deleted, false)
     qualify row_number() over (partition by waiver_id order by loaded_at desc, load_id desc) = 1
@@ -243,6 +259,36 @@ where data_age_days is not null
 order by data_age_days desc, kpi_id
 limit 1
 """
+# One point per business date: what its newest audit said.
+TRENDS = f"""
+with days as (
+    select rule_id, stage, as_of, failed_count, waived_count
+    from lake.rule_outcomes
+    where as_of <= $as_of::date and outcome in ('passed', 'failed', 'waived')
+    qualify row_number() over (partition by rule_id, stage, as_of order by audit_id desc) = 1
+)
+select rule_id, as_of, sum(failed_count)::bigint as failed_count, sum(waived_count)::bigint as waived_count
+from days
+group by rule_id, as_of
+qualify row_number() over (partition by rule_id order by as_of desc) <= {TREND_DAYS}
+order by rule_id, as_of
+"""
+# What is overdue, at the highest level, and oldest comes first; what is waived or gone, last.
+ESCALATIONS = """
+select escalation.*, coalesce(action.name, escalation.decided_by_id) as decided_by_name
+from reports.rpt_escalation as escalation
+left join named as action on action.subject_type = 'person' and action.subject_id = escalation.decided_by_id
+where escalation.as_of = $as_of::date and ($is_open or escalation.trigger_type = 'failed_rule')
+order by
+    not escalation.is_open, escalation.state = 'waived', not escalation.is_overdue, escalation.level desc,
+    coalesce(list_position(['block', 'withhold', 'off_track', 'warn'], coalesce(escalation.severity, 'off_track')), 9),
+    escalation.age_days desc, escalation.due_on, escalation.subject_name, escalation.escalation_id, escalation.opened_on
+"""
+HISTORY = """
+select * from reports.rpt_integrity_history
+where as_of = $as_of::date
+order by dimension, open_count desc, reopened_count desc, oldest_open_days desc nulls last, dimension_name, dimension_id
+"""
 COMPANY = "select name from lake.definitions_company order by loaded_at desc, load_id desc limit 1"
 
 
@@ -258,6 +304,7 @@ class ReviewedRule:
         failed_count: Findings that are not waived.
         waived_count: Findings that are.
         findings: Both, oldest first.
+        trend: Business dates with how many it failed for, oldest first.
     """
 
     rule: Rule
@@ -267,6 +314,7 @@ class ReviewedRule:
     failed_count: int
     waived_count: int
     findings: Sequence[Row]
+    trend: Sequence[Row] = ()
 
     @property
     def needs_attention(self) -> bool:
@@ -302,6 +350,9 @@ class Review:
     measures: Sequence[Row]
     status_changes: Sequence[Row]
     oldest_input: Row | None
+    subjects: Subjects
+    escalations: Sequence[Row]  # open ones first; while the gate is closed, only those that a rule opened
+    history: Sequence[Row]  # how often and how long rules failed, per rule, unit, owner and feed
 
     @property
     def as_of(self) -> date:
@@ -313,6 +364,11 @@ class Review:
         """Rows of the scorecard that lost their figures."""
         return [row for row in self.scorecard if row["is_withheld"]]
 
+    @property
+    def findings(self) -> list[Row]:
+        """Every finding of every rule."""
+        return [row for reviewed in self.rules for row in reviewed.findings]
+
 
 def read_review(
     *, warehouse: Path, lake: Lake, verdict: Verdict, outcomes: Sequence[RuleOutcome], catalogue: Catalogue
@@ -323,15 +379,20 @@ def read_review(
         AuditError: The warehouse cannot be opened.
     """
     audits = [verdict.audit_ids[stage] for stage in STAGES if stage in verdict.audit_ids]
-    asked = {"audits": audits, "as_of": verdict.as_of}
+    asked = {"audits": audits, "as_of": verdict.as_of, "is_open": verdict.passing}
+    # Reports that were not audited are not those of this run: nothing is read from them.
+    are_built = "reports" in verdict.audit_ids
     with _open(warehouse, lake) as connection:
-        findings = rows_of(connection, FINDINGS, asked)
+        connection.execute(NAMED)
+        connection.execute(FINDINGS, {"audits": audits})
+        findings = rows_of(connection, "from findings")
+        trends = rows_of(connection, TRENDS, asked)
         company = rows_of(connection, COMPANY)
         shown = verdict.passing
         return Review(
             company_name=company[0]["name"] if company else "The company",
             verdict=verdict,
-            rules=_rules(catalogue, outcomes, findings),
+            rules=_rules(catalogue, outcomes, findings, trends),
             repaired=rows_of(connection, REPAIRED, asked),
             previous_audit_at=rows_of(connection, PREVIOUS_AUDIT, asked)[0]["audited_at"],
             waivers=rows_of(connection, WAIVERS, asked),
@@ -342,6 +403,9 @@ def read_review(
             measures=rows_of(connection, MEASURES) if shown else [],
             status_changes=rows_of(connection, STATUS_CHANGES, asked) if shown else [],
             oldest_input=next(iter(rows_of(connection, OLDEST_INPUT)), None) if shown else None,
+            subjects=read_subjects(connection, as_of=verdict.as_of, is_open=shown, are_built=are_built),
+            escalations=rows_of(connection, ESCALATIONS, asked) if are_built else [],
+            history=rows_of(connection, HISTORY, asked) if are_built else [],
         )
 
 
@@ -366,13 +430,13 @@ def _open(warehouse: Path, lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _rules(catalogue: Catalogue, outcomes: Sequence[RuleOutcome], findings: Sequence[Row]) -> list[ReviewedRule]:
+def _rules(
+    catalogue: Catalogue, outcomes: Sequence[RuleOutcome], findings: Sequence[Row], trends: Sequence[Row]
+) -> list[ReviewedRule]:
     by_rule: dict[str, list[RuleOutcome]] = {}
     for entry in outcomes:
         by_rule.setdefault(entry.rule_id, []).append(entry)
-    found: dict[str, list[Row]] = {}
-    for row in findings:
-        found.setdefault(row["rule_id"], []).append(row)
+    found, trend = grouped_by(findings, "rule_id"), grouped_by(trends, "rule_id")
     reviewed = []
     for rule in catalogue.rules:
         entries = by_rule.get(rule.id, [])
@@ -393,6 +457,7 @@ def _rules(catalogue: Catalogue, outcomes: Sequence[RuleOutcome], findings: Sequ
                 failed_count=sum(entry.failed_count for entry in entries),
                 waived_count=sum(entry.waived_count for entry in entries),
                 findings=found.get(rule.id, []),
+                trend=trend.get(rule.id, []),
             )
         )
     return reviewed

@@ -1,6 +1,7 @@
 """The governance site: static pages that answer the governance lead's questions, written whatever the verdict.
 
-    governance/<as_of>-<audit_id>/   index.html and the other pages, data/<table>.csv
+    governance/<as_of>-<audit_id>/   index.html and the other pages, data/<table>.csv;
+                                     a page for each rule, key result, KPI, unit and person that needs attention
     governance/current               a relative link to the newest
 
 The pages need no server, no login and no network: style and script are inside each page, and its content security
@@ -14,8 +15,9 @@ import functools
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +30,31 @@ from orchestration.audit.outcomes import RuleOutcome
 from orchestration.errors import PublicationError
 from orchestration.lake.store import Lake
 from orchestration.publication import durable_files
+from orchestration.publication.cycle_pages import cycle_pages
 from orchestration.publication.pages.changes import changes_of, changes_page
+from orchestration.publication.pages.escalations import escalations_page
 from orchestration.publication.pages.feeds import feeds_of, feeds_page
+from orchestration.publication.pages.find import find_page
+from orchestration.publication.pages.history import history_page
+from orchestration.publication.pages.key_result import key_result_pages
+from orchestration.publication.pages.kpi import kpi_pages
+from orchestration.publication.pages.kpis import kpis_page
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page, SiteFacts
 from orchestration.publication.pages.overview import overview_page
-from orchestration.publication.pages.rules import rule_sections, rules_page
+from orchestration.publication.pages.people import people_page, person_pages, unit_pages
+from orchestration.publication.pages.rules import failing_rules, rule_pages, rules_page
 from orchestration.publication.pages.scorecard import scorecard_page
 from orchestration.publication.review import Review, read_review
-from orchestration.publication.tables import write_csv
+from orchestration.publication.tables import Row, write_csv
 from orchestration.publication.text import breakable, finalize, moment, prose
 from orchestration.publication.tones import TONES
 
-__all__ = ["SiteFacts", "build_site", "site_of"]
+__all__ = ["SiteFacts", "build_site", "site_of", "write_pages"]
 
 DATA_FOLDER = "data"
 SITES_KEPT = 30
-"""A month of daily sites: what a governance lead may want to compare. Each is some hundred kilobytes."""
+"""A month of daily sites: what a governance lead may want to compare. Each is 40 kB a page, 130 MB at the very most."""
 
 _TEMPLATES = files("orchestration.publication") / "templates"
 
@@ -79,14 +90,15 @@ def build_site(
         PublicationError: The site cannot be written. The one before stays current.
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
-    pages = _pages(review, run)
+    links = links_of(review)
+    pages = [*main_pages(review, run, links), *cycle_pages(warehouse, review)]
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)
             name = _free_name(out_dir, _name(verdict))
             folder = durable_files.building(out_dir, name)
             try:
-                _write(folder, pages, _frame(review, run))
+                write_pages(folder, pages, _frame(review, run), subject_pages(review, run, links))
                 durable_files.put_in_place(folder, out_dir / name)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -109,16 +121,37 @@ def site_of(out_dir: Path, verdict: Verdict) -> Path | None:
     return max(found, key=lambda path: int(path.name.partition("+")[2] or 1), default=None)
 
 
-def _pages(review: Review, run: SiteFacts) -> list[Page]:
-    """Return the pages, in the order of the navigation."""
-    changes, rules, feeds = changes_of(review, run), rule_sections(review, run), feeds_of(review)
+def links_of(review: Review) -> Links:
+    """Return which subjects get a page: those that need attention, the worst of each kind."""
+    return Links(review.subjects.pages | {("rule", reviewed.rule.id) for reviewed in failing_rules(review)})
+
+
+def main_pages(review: Review, run: SiteFacts, links: Links) -> list[Page]:
+    """Return the pages of the navigation, in its order."""
+    changes, feeds = changes_of(review, run, links), feeds_of(review, links)
     return [
-        overview_page(review, run, changes, rules, feeds),
+        overview_page(review, run, links, changes, feeds),
         changes_page(changes),
-        scorecard_page(review, run),
-        rules_page(review, rules),
+        escalations_page(review, links),
+        scorecard_page(review, run, links),
+        kpis_page(review, links),
+        people_page(review, links),
+        rules_page(review, links),
+        history_page(review, links),
         feeds_page(review, feeds),
+        find_page(review, links),
     ]
+
+
+def subject_pages(review: Review, run: SiteFacts, links: Links) -> Iterator[Page]:
+    """Return the pages of single subjects, each made when it is asked for."""
+    return chain(
+        rule_pages(review, run, links),
+        key_result_pages(review, run, links),
+        kpi_pages(review, run, links),
+        unit_pages(review, run, links),
+        person_pages(review, run, links),
+    )
 
 
 def _name(verdict: Verdict) -> str:
@@ -140,25 +173,40 @@ def _frame(review: Review, run: SiteFacts) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, pages: Sequence[Page], frame: Mapping[str, Any]) -> None:
+def write_pages(folder: Path, main: Sequence[Page], frame: Mapping[str, Any], others: Iterable[Page] = ()) -> None:
+    """Write pages and their downloads into a folder that exists.
+
+    Args:
+        folder: Empty.
+        main: In the order of the navigation.
+        frame: What every page shows around its content: company_name, as_of, audit_id, code_version, written_at.
+        others: Pages that the navigation does not name.
+    """
     environment = _environment()
     style, script = (Markup(_read(name)) for name in ("style.css", "table.js"))
     shared = {
         "run": frame,
-        "pages": pages,
+        "pages": main,
         "tones": TONES,
         "style": style,
         "script": script,
         "policy": _policy(style, script),
     }
-    (folder / DATA_FOLDER).mkdir()
-    for page in pages:
+    data = folder / DATA_FOLDER
+    data.mkdir()
+    for page in chain(main, others):
         text = environment.get_template(page.template).render(shared | dict(page.content) | {"page": page})
         (folder / page.file).write_text(text, encoding="utf-8")
+        for name, rows in page.downloads.items():
+            _write_download(data / name, rows)
         for table in page.tables:
-            path = folder / DATA_FOLDER / (table.download or "")
-            if table.download and table.rows and not path.exists():
-                write_csv(path, table.rows, list(table.rows[0]))
+            if table.download and not table.is_part:
+                _write_download(data / table.download, table.rows)
+
+
+def _write_download(path: Path, rows: Sequence[Row]) -> None:
+    if rows and not path.exists():
+        write_csv(path, rows, list(rows[0]))
 
 
 @functools.cache

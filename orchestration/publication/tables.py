@@ -66,6 +66,7 @@ class Table:
         empty: What to say when there is no row.
         limit: Show only so many; where there are more, `more` or the download has them.
         more: Relative link to the page that has all.
+        is_part: The rows are some of a larger table's, whose page writes the download.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Table:
     empty: str = "Nothing to show."
     limit: int = PAGE_ROWS
     more: str | None = None
+    is_part: bool = False
     shown: list[list[Cell]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

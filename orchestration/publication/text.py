@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from datetime import date, datetime
@@ -40,11 +41,15 @@ def finalize(value: Any) -> Any:
     return visible(str(value))
 
 
-def breakable(text: str) -> Markup | str:
-    """Let a word that is too long for a column break: a table grants each column the width of its longest word."""
+@functools.lru_cache(maxsize=8192)
+def breakable(text: str) -> Markup:
+    """Let a word that is too long for a column break: a table grants each column the width of its longest word.
+
+    Escaped already. Remembered, because tables say the same names over and over.
+    """
     shown = visible(text)
     if not _LONG_WORD.search(shown):
-        return shown
+        return escape(shown)
     parts = (shown[place : place + 20] for place in range(0, len(shown), 20))
     return Markup("<wbr>").join(escape(part) for part in parts)
 

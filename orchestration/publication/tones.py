@@ -38,6 +38,26 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "waived": Tone("mute", "◇", "waived"),
         "not_evaluated": Tone("bad", "?", "not evaluated"),
         "excluded": Tone("mute", "○", "not yet checked"),
+        # variation and assurance of a KPI
+        "concern": Tone("bad", "▲", "concern"),
+        "improvement": Tone("good", "●", "improvement"),
+        "common_cause": Tone("mute", "=", "common cause"),
+        "consistently_passes": Tone("good", "✔", "consistently passes"),
+        "consistently_fails": Tone("bad", "✕", "consistently fails"),
+        "inconsistent": Tone("mute", "~", "hit or miss"),
+        # state of an escalation
+        "overdue": Tone("bad", "■", "overdue"),
+        # verdict on a plan, load of a unit, state of a dependency
+        "ready": Tone("good", "✔", "ready"),
+        "baseline_only": Tone("warn", "▲", "baseline only"),
+        "not_a_plan": Tone("bad", "✕", "not a plan"),
+        "fits": Tone("good", "✔", "fits"),
+        "tight": Tone("warn", "▲", "tight"),
+        "exceeds": Tone("bad", "■", "exceeds"),
+        "unconfirmed": Tone("warn", "▲", "unconfirmed"),
+        "confirmed": Tone("good", "●", "confirmed"),
+        "delivered": Tone("good", "✔", "delivered"),
+        "delivered_late": Tone("warn", "▲", "delivered late"),
         # outcome of a load
         "loaded": Tone("good", "✔", "loaded"),
         "rejected": Tone("bad", "✕", "rejected"),

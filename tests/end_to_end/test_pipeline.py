@@ -20,7 +20,10 @@ FIGURES = (
 PUBLISHED = (
     "rpt_okr_scorecard", "rpt_key_result_kpi", "rpt_goalpost_ledger", "rpt_integrity_failures", "rpt_kpi_control_chart",
     "rpt_objective_scorecard", "rpt_owner_calibration", "rpt_status_rule_comparison", "rpt_watermelon",
+    "rpt_plan_readiness", "rpt_shared_kpi", "rpt_capacity", "rpt_cycle_score",
     "rpt_escalation", "rpt_escalation_level", "rpt_integrity_history",
+    "rpt_silo_conflict", "rpt_silo_conflict_placebo", "rpt_silo_friction", "rpt_suggested_link",
+    "rpt_noise_candidate",
 )  # fmt: skip
 
 

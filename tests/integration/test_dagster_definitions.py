@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import dagster as dg
 import pytest
 
@@ -65,13 +68,18 @@ def test_every_active_rule_is_an_asset_check_and_nothing_else(graph):
 def test_jobs_schedule_and_sensor(definitions):
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
-    assert jobs == {"publish_reports", "audit_without_publishing"}
-    assert {schedule.name for schedule in repository.schedule_defs} == {"daily_report"}
+    rhythm = {"plan_cycle", "lock_cycle", "weekly_review", "close_cycle"}
+    assert jobs == {"publish_reports", "audit_without_publishing"} | rhythm
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "daily_report", "plan_until_the_lock", "lock_on_its_day", "review_every_monday", "close_on_its_day",
+    }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {"feed_files", "run_failed"}
 
 
 def test_jobs_run_in_one_process(definitions):
-    for name in ("publish_reports", "audit_without_publishing"):
+    for name in (
+        "publish_reports", "audit_without_publishing", "plan_cycle", "lock_cycle", "weekly_review", "close_cycle",
+    ):  # fmt: skip
         assert definitions.resolve_job_def(name).executor_def.name == "in_process"
 
 
@@ -81,7 +89,42 @@ def test_dry_run_leaves_the_release_out(definitions):
         for key in definitions.resolve_job_def("audit_without_publishing").asset_layer.executable_asset_keys
     }
     assert "governance/verdict" in nodes
-    assert "releases/okr_reports" not in nodes
+    assert not {"releases/okr_reports", "releases/closed_cycles"} & nodes
+
+
+def test_scores_are_written_after_the_release_that_says_them(graph):
+    closed = dg.AssetKey(["releases", "closed_cycles"])
+    assert dg.AssetKey(["releases", "okr_reports"]) in graph.get(closed).parent_keys
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "asked"),
+    [
+        ("plan_until_the_lock", "2025-12-15", ["2026-Q1"]),
+        ("plan_until_the_lock", "2026-01-05", []),
+        ("lock_on_its_day", "2026-01-05", ["2026-Q1"]),
+        ("lock_on_its_day", "2026-01-06", []),
+        ("review_every_monday", "2026-02-16", ["2026-Q1"]),
+        ("review_every_monday", "2026-04-13", []),
+        ("close_on_its_day", "2026-04-10", ["2026-Q1"]),
+        ("close_on_its_day", "2026-04-09", []),
+    ],
+)
+def test_rhythm_follows_the_cycles(definitions, tmp_path, schedule, day, asked):
+    """A cycle is closed because somebody remembered it."""
+    from orchestration.defs.resources import ProjectResource
+
+    repository = definitions.get_repository_def()
+    (found,) = [one for one in repository.schedule_defs if one.name == schedule]
+    project = ProjectResource(overrides=GoldenProject(tmp_path / "golden").settings().variables())
+    moment = datetime.fromisoformat(f"{day}T08:30:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    ticked = found.evaluate_tick(
+        dg.build_schedule_context(
+            scheduled_execution_time=moment, resources={"project": project}, repository_def=repository
+        )
+    )
+    assert [request.tags["cycle"] for request in ticked.run_requests or []] == asked
+    assert bool(ticked.skip_message) is not bool(asked)
 
 
 def test_every_asset_has_a_description_and_a_group(graph):
@@ -99,13 +142,13 @@ def test_partitions_are_the_business_days_of_the_company(graph):
 
 
 def test_schedule_and_sensor_start_by_themselves_only_in_production(tmp_path):
-    from orchestration.defs import automation
+    from orchestration.defs import automation, cadence
 
     project = GoldenProject(tmp_path / "golden")
     for environment, running in (("development", False), ("production", True)):
-        built = automation.definitions(project.settings(LOS_ENVIRONMENT=environment))
-        (schedule,) = built.schedules
-        assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is running
+        settings = project.settings(LOS_ENVIRONMENT=environment)
+        for schedule in [*automation.definitions(settings).schedules, *cadence.definitions(settings).schedules]:
+            assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is running
 
 
 def test_sensor_asks_once_for_what_is_new_and_settled(tmp_path, monkeypatch):

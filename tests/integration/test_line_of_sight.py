@@ -100,12 +100,12 @@ def test_kpi_without_a_path_says_since_when(
     assert (row["null_reason"], row["lost_on"]) == (reason, lost_on)
 
 
-def test_drivers_are_claims_until_they_are_tested(warehouse: Warehouse) -> None:
+def test_drivers_without_figures_are_no_evidence(warehouse: Warehouse) -> None:
     """A claim passes for evidence, or a driver that is stated twice counts twice."""
     assert warehouse.rows(
         "select driver_kpi_id, sign, lag_periods, evidence_state, evidence_null_reason, observation_count, p_value, "
         "is_current from marts.bridge_kpi_driver where kpi_id = 'c' order by 1"
     ) == [
-        ("b", -1, 2, "claimed", "not_tested", None, None, True),
-        ("y", -1, 2, "claimed", "not_tested", None, None, True),
+        ("b", -1, 2, "not_testable", "too_little_history", None, None, True),
+        ("y", -1, 2, "not_testable", "too_little_history", None, None, True),
     ]

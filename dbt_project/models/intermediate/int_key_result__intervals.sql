@@ -4,6 +4,10 @@ with versions as (
         key_results.*,
         run.as_of as run_as_of,
         key_results.valid_from <= run.as_of and key_results.valid_to > run.as_of as is_current,
+        -- What was edited after its last day goes on being reported, as the version of that day saw it.
+        max(case when key_results.valid_from <= run.as_of and key_results.valid_to > run.as_of then 1 else 0 end) over (
+            partition by key_results.key_result_id
+        ) as has_current,
         greatest(key_results.starts_on, least(key_results.due_on, run.as_of)) as last_on
     from {{ ref("int_key_result__versions") }} as key_results
     cross join {{ ref("int_run__context") }} as run
@@ -115,7 +119,7 @@ select
     chosen.first_day,
     chosen.end_day,
     case
-        when max(case when chosen.is_current then 1 else 0 end) over (partition by chosen.key_result_id) = 1
+        when chosen.has_current = 1
             then {{ add_days("max(chosen.end_day) over (partition by chosen.key_result_id)", -1) }}
     end as latest_day
 from chosen

@@ -30,24 +30,68 @@ counted as (
     group by objective_id
 ),
 
-guardrail_kpis as (
+-- An open conflict, and a release of which nobody can tell what it did, count as in fct_objective_daily.
+signals as (
+    select
+        key_result_id,
+        kpi_id,
+        kpi_owner_id,
+        'off_track' as status
+    from {{ ref("fct_silo_conflict") }}
+    where is_open
+    union all
+    select
+        key_result_id,
+        kpi_id,
+        kpi_owner_id,
+        'not_assessable' as status
+    from {{ ref("fct_tremor") }}
+    where null_reason = 'missing_data' and link_type in ('impacts', 'guardrail')
+),
+
+watched as (
     select
         key_results.objective_id,
         links.kpi_id,
-        max(links.kpi_name) as kpi_name,
-        max(links.kpi_owner_id) as kpi_owner_id,
-        max(links.kpi_owner_name) as kpi_owner_name,
-        max(
-            case
-                when links.status in ('off_track', 'not_assessable') then {{ status_severity("links.status") }}
-                else 0
-            end
-        ) as severity,
-        max(case when links.status = 'withheld' then 1 else 0 end) as is_withheld
+        links.kpi_name,
+        links.kpi_owner_id,
+        links.kpi_owner_name,
+        links.status
     from key_results
     inner join {{ ref("rpt_key_result_kpi") }} as links on key_results.key_result_id = links.key_result_id
     where links.link_type = 'guardrail'
-    group by key_results.objective_id, links.kpi_id
+    union all
+    select
+        key_results.objective_id,
+        signals.kpi_id,
+        coalesce(kpis.kpi_name, signals.kpi_id) as kpi_name,
+        signals.kpi_owner_id,
+        coalesce(kpi_owners.person_name, signals.kpi_owner_id) as kpi_owner_name,
+        case
+            when key_results.withheld_reason is not null or withheld_kpis.kpi_id is not null then 'withheld'
+            else signals.status
+        end as status
+    from key_results
+    inner join signals on key_results.key_result_id = signals.key_result_id
+    left join {{ ref("dim_kpi") }} as kpis on signals.kpi_id = kpis.kpi_id and kpis.is_current
+    left join {{ ref("dim_person") }} as kpi_owners
+        on signals.kpi_owner_id = kpi_owners.person_id and kpi_owners.is_current
+    left join {{ ref("int_kpi__withheld") }} as withheld_kpis on signals.kpi_id = withheld_kpis.kpi_id
+),
+
+guardrail_kpis as (
+    select
+        objective_id,
+        kpi_id,
+        max(kpi_name) as kpi_name,
+        max(kpi_owner_id) as kpi_owner_id,
+        max(kpi_owner_name) as kpi_owner_name,
+        max(
+            case when status in ('off_track', 'not_assessable') then {{ status_severity("status") }} else 0 end
+        ) as severity,
+        max(case when status = 'withheld' then 1 else 0 end) as is_withheld
+    from watched
+    group by objective_id, kpi_id
 ),
 
 guardrails as (

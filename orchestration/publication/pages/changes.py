@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.publication.pages.cells import badge, evidence_of, finding_columns, rule_column, subject
+from orchestration.publication.pages.cells import (
+    badge,
+    evidence_of,
+    finding_columns,
+    key_result_cell,
+    person_column,
+    rule_column,
+    subject_column,
+)
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page, SiteFacts
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Table
@@ -26,7 +35,7 @@ def changes_page(changes: Changes) -> Page:
     return Page("changes.html", "Changes", "What is new", "changes.html", {"changes": changes})
 
 
-def changes_of(review: Review, facts: SiteFacts) -> Changes:
+def changes_of(review: Review, facts: SiteFacts, links: Links) -> Changes:
     """Compare with the audit before, and with the day before."""
     new = [row for reviewed in review.rules for row in reviewed.findings if row["is_new"]]
     before = review.previous_audit_at
@@ -49,7 +58,7 @@ def changes_of(review: Review, facts: SiteFacts) -> Changes:
         Table(
             "new-failures",
             "Failures that the audit before this one did not find",
-            [rule_column(), *finding_columns(new, evidence_of(facts.source_url))],
+            [rule_column(links), *finding_columns(new, evidence_of(facts.source_url), links)],
             new,
             download="new-failures.csv",
         ),
@@ -57,10 +66,10 @@ def changes_of(review: Review, facts: SiteFacts) -> Changes:
             "mended",
             "Failures that are mended",
             [
-                rule_column(),
-                Column("Subject", subject),
+                rule_column(links),
+                subject_column(links),
                 Column("What it was", lambda row: Cell(row["detail"] or "")),
-                Column("Owner", lambda row: Cell(row["owner_name"]), is_facet=True),
+                person_column("Owner", links, "owner"),
             ],
             review.repaired,
             download="mended.csv",
@@ -69,10 +78,10 @@ def changes_of(review: Review, facts: SiteFacts) -> Changes:
             "status-changes",
             "Key results whose status is another than the day before",
             [
-                Column("Key result", lambda row: Cell(row["key_result_title"], row["key_result_id"])),
+                Column("Key result", lambda row: key_result_cell(row, links, row["key_result_id"])),
                 Column("Day before", lambda row: badge(row["status_before"]), is_facet=True),
                 Column("Now", lambda row: badge(row["status"]), is_facet=True),
-                Column("Champion", lambda row: Cell(row["champion_name"]), is_facet=True),
+                person_column("Champion", links, "champion"),
             ],
             review.status_changes,
             download="status-changes.csv",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestration.publication.pages.cells import badge, count_column, place, words
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
@@ -19,7 +20,7 @@ class Feeds:
     feeds: Table
 
 
-def feeds_of(review: Review) -> Feeds:
+def feeds_of(review: Review, links: Links) -> Feeds:
     """Sum up the newest load of each file."""
     read, accepted, refused, rejected = (
         sum(row[name] for row in review.feeds)
@@ -41,7 +42,11 @@ def feeds_of(review: Review) -> Feeds:
             Column("Quarantined", _quarantined, is_number=True),
             Column("Newest period", _newest),
             Column("Last loaded", lambda row: Cell(moment(row["loaded_at"]), sort=moment(row["loaded_at"]))),
-            Column("Owner", lambda row: Cell(row["owner_name"] or row["owner_id"] or "(unowned)"), is_facet=True),
+            Column(
+                "Owner",
+                lambda row: links.cell("person", row["owner_id"], row["owner_name"] or row["owner_id"] or "(unowned)"),
+                is_facet=True,
+            ),
         ],
         review.feeds,
         download="feeds.csv",
@@ -99,7 +104,8 @@ def _quarantined(row: Row) -> Cell:
 
 
 def _newest(row: Row) -> Cell:
-    note = f"{days(row['age_days'])} old" if row["age_days"] is not None else ""
+    old = row["age_days"]
+    note = "" if old is None else f"{days(old)} old" if old >= 0 else "later than the report"
     if note and row["agreed_offset_days"] is not None:
         note += f", {row['agreed_offset_days']:g} agreed"
     return Cell(moment(row["newest_period_on"]), note, sort=moment(row["newest_period_on"]))

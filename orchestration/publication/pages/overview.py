@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from orchestration.publication.pages.cells import rule_column, subject
+from orchestration.publication.pages.cells import (
+    key_result_cell,
+    person_column,
+    rule_column,
+    subject_column,
+    unit_column,
+)
 from orchestration.publication.pages.changes import Changes
+from orchestration.publication.pages.escalations import escalations_table, sentence, split
 from orchestration.publication.pages.feeds import Feeds
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Fact, Page, SiteFacts
-from orchestration.publication.pages.rules import RuleSection
+from orchestration.publication.pages.people import to_do_table
+from orchestration.publication.pages.rules import failing_rules, rule_index
 from orchestration.publication.pages.scorecard import scorecard_table, tally, what_stands
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
@@ -22,24 +30,49 @@ BRIEF = 12
 REASONS_SHOWN = 8
 
 
-def overview_page(
-    review: Review, facts: SiteFacts, changes: Changes, rules: Sequence[RuleSection], feeds: Feeds
-) -> Page:
+def overview_page(review: Review, facts: SiteFacts, links: Links, changes: Changes, feeds: Feeds) -> Page:
     """Return the first page."""
+    waiting = _waiting(to_do_table(review, links))
     content: dict[str, Any] = {
         "verdict": _verdict(review, facts),
         "changes": changes,
         "news": [_brief(table, 6, f"changes.html#{table.id}") for table in changes.tables],
-        "failing": [section for section in rules if section.needs_attention],
-        "withheld": _brief(_withheld(review), BRIEF, None),
-        "waivers": _waivers(review),
+        "escalation_sentence": sentence(review),
+        "escalations": _brief(escalations_table(split(review.escalations)[0], links), BRIEF, "escalations.html"),
+        "waiting_sentence": _waiting_sentence(review),
+        "waiting": _brief(waiting, BRIEF, "people.html"),
+        "failing": rule_index([one for one in failing_rules(review) if one.needs_attention], links, review),
+        "withheld": _brief(_withheld(review, links), BRIEF, None),
+        "waivers": _waivers(review, links),
         "feeds_sentence": feeds.sentence,
         "feeds": _brief(feeds.feeds, BRIEF, "feeds.html"),
         "tally": tally(review),
-        "scorecard": _brief(scorecard_table(review, facts), BRIEF, "scorecard.html"),
+        "scorecard": _brief(scorecard_table(review, facts, links), BRIEF, "scorecard.html"),
         "provenance": _provenance(review, facts),
     }
     return Page("index.html", "Overview", "Overview", "index.html", content)
+
+
+def _waiting(table: Table) -> Table:
+    """Keep those who have something to attend to."""
+    return replace(table, rows=[row for row in table.rows if row["has_attention"]], is_part=True, empty="Nobody.")
+
+
+def _waiting_sentence(review: Review) -> str:
+    failed = [row for row in review.findings if row["outcome"] == "failed"]
+    holding = [row for row in failed if row["severity"] != "warn"]
+    oldest = max((row["age_days"] for row in failed), default=0)
+    waits = f"; the oldest waits for {days(oldest)}" if oldest else ""
+    mend = f"{counted(len(failed), 'failure')} to mend, of which {len(holding):,} hold figures back{waits}."
+    lagging = [
+        f"{counted(count, 'key result')} of open cycles {'is' if count == 1 else 'are'} {word}"
+        for word, count in (
+            (word, sum(person[name] for person in review.subjects.people))
+            for word, name in (("off track", "off_track_count"), ("at risk", "at_risk_count"))
+        )
+        if count
+    ]
+    return " ".join([mend if failed else "No rule fails.", *(f"{sentence}." for sentence in lagging)])
 
 
 def _brief(table: Table, limit: int, more: str | None) -> Table:
@@ -116,15 +149,15 @@ def _verdict_facts(review: Review, facts: SiteFacts) -> list[Fact]:
     return [*found, Fact("Release", facts.release_id or "none", is_code=bool(facts.release_id))]
 
 
-def _withheld(review: Review) -> Table:
+def _withheld(review: Review, links: Links) -> Table:
     return Table(
         "withheld-key-results",
         "Key results whose figures and status are not published",
         [
-            Column("Key result", lambda row: Cell(row["key_result_title"], row["key_result_id"]), width=25),
+            Column("Key result", lambda row: key_result_cell(row, links, row["key_result_id"]), width=25),
             Column("Why", lambda row: Cell(row["withheld_reason"] or ""), width=35),
-            Column("Unit", lambda row: Cell(row["org_unit_name"]), is_facet=True),
-            Column("Champion", lambda row: Cell(row["champion_name"]), is_facet=True),
+            unit_column(links),
+            person_column("Champion", links, "champion"),
         ],
         review.withheld,
         download="withheld.csv",
@@ -134,20 +167,23 @@ def _withheld(review: Review) -> Table:
     )
 
 
-def _waivers(review: Review) -> Table:
+def _waivers(review: Review, links: Links) -> Table:
     def expires(row: Row) -> Cell:
         left = row["days_left"]
         note = f"expired {days(-left)} ago" if left < 0 else "last day" if left == 0 else f"{days(left)} left"
         return Cell(moment(row["expires_on"]), note, sort=moment(row["expires_on"]))
 
+    def approved(row: Row) -> Cell:
+        return links.cell("person", row["approved_by_id"], row["approved_by_name"] or "", moment(row["approved_on"]))
+
     return Table(
         "waivers-on-file",
         "Exceptions to a rule, by expiry; a waived failure stays in the lists, marked",
         [
-            Column("Subject", subject),
-            rule_column(),
+            subject_column(links),
+            rule_column(links),
             Column("Reason", lambda row: Cell(row["reason"] or "")),
-            Column("Approved by", lambda row: Cell(row["approved_by_name"] or "", moment(row["approved_on"]))),
+            Column("Approved by", approved),
             Column("Expires", expires),
             Column("In use", lambda row: Cell("yes" if row["is_in_use"] else "no"), is_facet=True),
         ],

@@ -80,5 +80,76 @@ for (const table of document.querySelectorAll("table[data-tools]")) {
       body.append(...keyed.map(({ row }) => row));
     });
   });
+  // A link such as `scorecard.html#okr-scorecard=orders` comes with a filter.
+  const [, id, asked] = location.hash.match(/^#([^=]+)=(.*)$/) ?? [];
+  if (id === table.id) {
+    search.value = decodeURIComponent(asked);
+    table.closest(".sheet").scrollIntoView();
+  }
   apply();
+}
+
+// Find: a field on every page leads to the page that holds the index, which answers while one types.
+{
+  const label = document.createElement("label");
+  const field = Object.assign(document.createElement("input"), { type: "search", id: "find", placeholder: "Find" });
+  field.setAttribute("aria-label", "Find a key result, KPI, person, unit or rule");
+  label.append(field);
+  document.querySelector("[data-finder]").append(label);
+  const plain = document.querySelector("nav a[href='find.html']:not([aria-current])");
+  if (plain) plain.parentElement.hidden = true; // the field does the same
+  const found = document.querySelector("[data-found]");
+  if (!found) {
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && field.value.trim()) location.href = `find.html#find=${encodeURIComponent(field.value)}`;
+    });
+  } else {
+    const { lists, entries } = JSON.parse(document.getElementById("everything").textContent);
+    const texts = entries.map(([, id, name]) => `${id}\n${name}`.toLocaleLowerCase("en"));
+    const most = 50;
+    const output = document.createElement("output");
+    output.setAttribute("aria-live", "polite");
+    const list = document.createElement("ul");
+    found.append(output, list);
+    const made = (tag, text, name) => Object.assign(document.createElement(tag), { textContent: text, className: name ?? "" });
+    const answer = () => {
+      const asked = field.value.trim().toLocaleLowerCase("en");
+      const words = asked.split(/\s+/).filter(Boolean);
+      const hits = [];
+      if (words.length) {
+        texts.forEach((text, index) => {
+          if (!words.every((word) => text.includes(word))) return;
+          const [, id, name] = entries[index];
+          const exact = id.toLocaleLowerCase("en") === asked || name.toLocaleLowerCase("en") === asked;
+          hits.push({ index, place: exact ? 0 : text.startsWith(asked) || text.includes(`\n${asked}`) ? 1 : 2 });
+        });
+        hits.sort((a, b) => a.place - b.place || a.index - b.index);
+      }
+      list.replaceChildren(
+        ...hits.slice(0, most).map(({ index }) => {
+          const [kind, id, name, note, href] = entries[index];
+          const link = made("a", name);
+          link.href = href || `${lists[kind]}=${encodeURIComponent(name)}`;
+          const item = document.createElement("li");
+          item.append(made("span", kind.replace("_", " "), "kind"), " ", link, made("span", [id, note].filter(Boolean).join(" · "), "note"));
+          return item;
+        }),
+      );
+      const more = hits.length > most ? `, the first ${most} are shown` : "";
+      output.textContent = words.length ? `${hits.length} found${more}` : "Type a name or an id above.";
+    };
+    const [, asked] = location.hash.match(/^#find=(.*)$/) ?? [];
+    if (asked) field.value = decodeURIComponent(asked);
+    field.addEventListener("input", answer);
+    field.addEventListener("keydown", (event) => {
+      const first = list.querySelector("a");
+      if (event.key === "Enter" && first) first.click();
+    });
+    window.addEventListener("hashchange", () => {
+      const [, again] = location.hash.match(/^#find=(.*)$/) ?? [];
+      if (again) (field.value = decodeURIComponent(again)), answer();
+    });
+    field.focus();
+    answer();
+  }
 }

@@ -50,7 +50,7 @@ MARTS = {
     *("MAP-01", "MAP-02", "MAP-03", "MAP-04", "MAP-05"),
     *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07", "DAT-08"),
     *("CHG-01", "CHG-02", "CHG-03"),
-    *("POL-01", "POL-02"),
+    *("POL-01", "POL-02", "POL-03"),
     "GOV-01",
 }
 REPORTS = {"DAT-02", "DAT-06", "RPT-01", "RPT-02", "RPT-03"}

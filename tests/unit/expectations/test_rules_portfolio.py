@@ -56,3 +56,39 @@ def test_pol_02_passes_a_rule_without_a_forum_and_a_retired_kpi(company, audit):
     company.add_kpi("fax", lifecycle="retired", decision=None)
 
     assert failing(audit()) == {}
+
+
+def test_pol_03_names_an_owner_of_more_kpis_than_the_budget(company, audit):
+    for number in range(9):
+        company.add_kpi(f"more_{number}", owner="gus")
+    assert failing(audit()) == {}
+
+    for number in range(9, 11):
+        company.add_kpi(f"more_{number}", owner="gus")
+    report = audit()
+
+    assert failing(report) == {"POL-03": {"gus"}}
+    assert report.failures[0].detail == "accountable for 11 active KPIs, expected at most 10"
+
+
+def test_pol_03_counts_no_retired_kpi(company, audit):
+    for number in range(11):
+        company.add_kpi(f"old_{number}", owner="gus", lifecycle="retired")
+
+    assert failing(audit()) == {}
+
+
+def test_pol_03_names_an_objective_whose_report_shows_too_many_kpis(company, audit):
+    def linked(count):
+        company.run(
+            "insert into marts.bridge_key_result_kpi by name "
+            "select links.* replace ('drives' as link_type, 'k' || number as kpi_id, "
+            "'key' || number as key_result_kpi_key) "
+            "from (select * from marts.bridge_key_result_kpi where key_result_id = 'kr_errors' limit 1) as links, "
+            f"range({count}) as numbers(number)"
+        )
+
+    linked(20)
+
+    found = {failure.subject_id for failure in audit().failures if failure.rule_id == "POL-03"}
+    assert len(found) == 1

@@ -57,7 +57,8 @@ class ReviewedCompany:
     Args:
         root: The folder.
         key_results: How many.
-        titles: Of the key results, instead of made up ones; for hostile text.
+        titles: Of the key results and their KPIs, instead of made up ones; for hostile text.
+        ids: Of the key results and their KPIs, instead of made up ones.
         failures: What the newest audit of the marts finds; waiver W-1 covers OWN-01 for kr_01.
         before: What the audit of the day before found; None for no such audit.
         reports_failures: What the newest audit of the reports finds.
@@ -71,6 +72,7 @@ class ReviewedCompany:
         *,
         key_results: int = 12,
         titles: Sequence[str] = (),
+        ids: Sequence[str] = (),
         failures: Sequence[Finding] = (),
         before: Sequence[Finding] | None = (),
         reports_failures: Sequence[Finding] = (),
@@ -83,6 +85,7 @@ class ReviewedCompany:
         self.warehouse = root / "warehouse.duckdb"
         self.count = key_results
         self.titles = titles
+        self.ids = ids
         self.name = company_name
         self.feed = feed
         with duckdb.connect(str(self.warehouse)) as self._open:
@@ -92,7 +95,10 @@ class ReviewedCompany:
             self._fill_marts()
         self.catalogue = _catalogue(marts=failures, reports=reports_failures)
         if before is not None:
-            self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()))
+            day_before = AS_OF - timedelta(days=1)
+            self.run("update intermediate.int_run__context set as_of = $1", [day_before])
+            self._audit("marts", YESTERDAY, _catalogue(marts=before, reports=()), as_of=day_before)
+            self.run("update intermediate.int_run__context set as_of = $1", [AS_OF])
         audit = self._audit("marts", NOW, self.catalogue)
         with duckdb.connect(str(self.warehouse)) as self._open:
             self._fill_reports(audit)
@@ -343,13 +349,75 @@ class ReviewedCompany:
             [
                 {
                     "kpi_id": self._kpi(number),
-                    "kpi_name": f"Order latency, line {number:02d}",
+                    "kpi_name": self._kpi_name(number),
+                    "description": "From the order's arrival until it leaves the house.",
+                    "unit": "minutes",
+                    "direction": "decrease",
+                    "grain": "day",
                     "org_unit_id": "ops",
                     "feed_id": "desk",
+                    "source_file": "kpis/ops.yml",
+                    "source_row": number + 3,
                     **version,
                 }
                 for number in range(self.count)
             ],
+        )
+        self._insert(
+            "marts.dim_ownership",
+            [
+                {
+                    "subject_type": "kpi",
+                    "subject_id": self._kpi(number),
+                    "role": role,
+                    "person_id": list(PEOPLE)[(number + place) % 4],
+                    "controlled_input_share": 0.4,
+                    "levers_elsewhere": "the carrier's planning (Sales)",
+                    "is_current": True,
+                    "owned_from": date(2025, 12, 1),
+                    "source_file": "kpis/ops.yml",
+                    "source_row": number + 9,
+                }
+                for number in range(self.count)
+                for place, role in ((1, "accountable_owner"), (3, "data_steward"))
+            ],
+        )
+        self._insert(
+            "marts.fct_kpi_line_of_sight",
+            [
+                {
+                    "kpi_id": self._kpi(number),
+                    "line_of_sight": f"{self._kpi_name(number)} -> measures -> KR {self._title(number)}"
+                    if number % 2
+                    else None,
+                    "path_count": 1,
+                    "has_line_of_sight": bool(number % 2),
+                }
+                for number in range(self.count)
+            ],
+        )
+        self._insert(
+            "marts.fct_kpi_observation",
+            [
+                {
+                    "kpi_observation_key": f"{number}|{day}",
+                    "kpi_id": self._kpi(number),
+                    "value": 30.0 + number,
+                    "is_current": True,
+                    "period_start_on": AS_OF - timedelta(days=day),
+                    "vintage_at": KNOWN_AT,
+                    "source_feed": "desk",
+                    "source_file": "desk/2026-02-14.csv",
+                    "source_row": number + 2,
+                    "source_type": "system",
+                }
+                for number in range(self.count)
+                for day in (1, 2)
+            ],
+        )
+        self._insert(
+            "marts.dim_cycle",
+            [{"cycle_key": "2026-Q1", "cycle_id": "2026-Q1", "cycle_name": "Q1 2026", "state": "active"}],
         )
         self._insert(
             "marts.dim_objective",
@@ -371,6 +439,9 @@ class ReviewedCompany:
                     "title": self._title(number),
                     "objective_id": "faster",
                     "champion_id": list(PEOPLE)[number % 4],
+                    "cycle_id": "2026-Q1",
+                    "source_file": "okrs/2026-Q1/ops.yml",
+                    "source_row": number + 12,
                     **version,
                 }
                 for number in range(self.count)
@@ -384,6 +455,8 @@ class ReviewedCompany:
                     "as_of": day,
                     "key_result_id": self._key_result(number),
                     "status": _true_status(number) if day == AS_OF or number % 4 else "on_track",
+                    "progress": 0.3,
+                    "expected_progress": 0.5,
                     "is_latest": day == AS_OF,
                 }
                 for number in range(self.count)
@@ -432,7 +505,7 @@ class ReviewedCompany:
                     "org_unit_id": "ops" if number % 3 else "sales",
                     "org_unit_name": "Operations" if number % 3 else "Sales",
                     "main_kpi_id": self._kpi(number),
-                    "main_kpi_name": f"Order latency, line {number:02d}",
+                    "main_kpi_name": self._kpi_name(number),
                     "main_kpi_owner_id": owner[0],
                     "main_kpi_owner_name": owner[1],
                     "type": "metric",
@@ -447,7 +520,7 @@ class ReviewedCompany:
                 | {
                     "key_result_kpi_day_key": f"{self._key_result(number)}|measures",
                     "kpi_id": self._kpi(number),
-                    "kpi_name": f"Order latency, line {number:02d}",
+                    "kpi_name": self._kpi_name(number),
                     "kpi_owner_id": owner[0],
                     "kpi_owner_name": owner[1],
                     "kpi_org_unit_name": "Operations",
@@ -461,6 +534,9 @@ class ReviewedCompany:
             )
         self._insert("reports.rpt_okr_scorecard", scorecard)
         self._insert("reports.rpt_key_result_kpi", links)
+        self._fill_charts()
+        self._fill_goals()
+        self._fill_escalations()
         names = self._names()
         self._insert(
             "reports.rpt_integrity_failures",
@@ -478,12 +554,181 @@ class ReviewedCompany:
             ],
         )
 
-    def _audit(self, stage: Stage, at: datetime, catalogue: Catalogue) -> AuditReport:
+    def _fill_charts(self) -> None:
+        """Thirty days of each KPI: of one in three the newest is far outside, of one in six it is withheld."""
+        for number in range(self.count):
+            is_withheld = _status(number) == "withheld"
+            rows = []
+            for day in range(30):
+                is_last = day == 29
+                cause = "outside_limits" if is_last and number % 3 == 0 else "shift" if 10 <= day < 17 else None
+                figures = {
+                    "special_cause": cause,
+                    "variation": "concern" if cause == "outside_limits" else "improvement" if cause else "common_cause",
+                    "assurance": "inconsistent",
+                    "value": 90.0 if cause == "outside_limits" else 30.0 + day % 4 - (4.0 if cause else 0.0),
+                    "centre": 31.0,
+                    "lower_process_limit": 25.0,
+                    "upper_process_limit": 37.0,
+                    "target": 30.0,
+                }
+                rows.append(
+                    {
+                        "kpi_control_chart_key": f"{number}|{day}",
+                        "as_of": AS_OF,
+                        "kpi_id": self._kpi(number),
+                        "kpi_name": self._kpi_name(number),
+                        "unit": "minutes",
+                        "segment_number": 1,
+                        "has_trial_limits": False,
+                        "withheld_reason": "OWN-02: nobody answers for it" if is_withheld else None,
+                        "is_withheld": is_withheld,
+                        "is_latest": is_last,
+                        "period_start_on": AS_OF - timedelta(days=30 - day),
+                    }
+                    | (dict.fromkeys(figures) if is_withheld else figures)
+                )
+            self._insert("reports.rpt_kpi_control_chart", rows)
+
+    def _fill_escalations(self) -> None:
+        """One that is overdue with the head of the unit, one of a key result, one waived, one that ended."""
+        if self.count < 3:
+            return
+        kinds = (
+            ("failed_rule", "OWN-02", "withhold", "kpi", self._kpi(0), "open", 1, True, "dee", None),
+            ("off_track", None, None, "key_result", self._key_result(2), "decided", 0, False, "chi", "Hire drivers"),
+            ("failed_rule", "OWN-01", "withhold", "key_result", self._key_result(1), "waived", 0, False, "bo", None),
+            ("failed_rule", "MAP-04", "withhold", "key_result", self._key_result(2), "resolved", 0, False, "bo", None),
+        )
+        self._insert(
+            "reports.rpt_escalation",
+            [
+                {
+                    "escalation_key": f"{trigger}|{rule}|{subject}",
+                    "as_of": AS_OF,
+                    "escalation_id": f"{rule or trigger}:{kind}:{subject}",
+                    "trigger_type": trigger,
+                    "rule_id": rule,
+                    "severity": severity,
+                    "subject_type": kind,
+                    "subject_id": subject,
+                    "subject_name": self._kpi_name(0) if kind == "kpi" else self._names()[subject],
+                    "org_unit_id": "ops",
+                    "org_unit_name": "Ops",
+                    "detail": "off track: progress 0.4, expected 0.5" if rule is None else "what was found",
+                    "state": state,
+                    "level_role": "unit_head" if level else "owner",
+                    "owner_id": person,
+                    "owner_name": PEOPLE[person],
+                    "next_action": action,
+                    "level": level,
+                    "age_days": 3 if level else 1,
+                    "is_open": state != "resolved",
+                    "is_overdue": is_overdue,
+                    "opened_on": AS_OF - timedelta(days=3 if level else 1),
+                    "due_on": AS_OF + timedelta(days=0 if is_overdue else 6),
+                    "resolved_on": AS_OF if state == "resolved" else None,
+                }
+                for place, (
+                    trigger,
+                    rule,
+                    severity,
+                    kind,
+                    subject,
+                    state,
+                    level,
+                    is_overdue,
+                    person,
+                    action,
+                ) in enumerate(kinds)
+            ],
+        )
+        self._insert(
+            "reports.rpt_integrity_history",
+            [
+                {
+                    "integrity_history_key": dimension,
+                    "as_of": AS_OF,
+                    "dimension": dimension,
+                    "dimension_id": identity,
+                    "dimension_name": name,
+                    "mean_days_to_repair": 4.5,
+                    "open_count": 2,
+                    "new_count": 1,
+                    "repaired_count": 3,
+                    "reopened_count": 1,
+                    "oldest_open_days": 12,
+                    "first_seen_on": date(2026, 2, 1),
+                    "last_repaired_on": date(2026, 2, 9),
+                }
+                for dimension, identity, name in (
+                    ("rule", "OWN-02", "OWN-02"), ("unit", "ops", "Ops"), ("owner", "bo", "Bo Lindqvist"),
+                    ("feed", "ledger", "General ledger"),
+                )
+            ],
+        )  # fmt: skip
+
+    def _fill_goals(self) -> None:
+        if self.count < 3:
+            return
+        self._insert(
+            "reports.rpt_goalpost_ledger",
+            [
+                {
+                    "goal_change_key": "key_result|kr_02|target",
+                    "as_of": AS_OF,
+                    "subject_type": "key_result",
+                    "subject_id": self._key_result(2),
+                    "subject_name": self._title(2),
+                    "field": "target",
+                    "kind": "change",
+                    "owner_id": "chi",
+                    "owner_name": PEOPLE["chi"],
+                    "unit": "share",
+                    "old_number": 0.95,
+                    "new_number": 0.9,
+                    "difficulty": "easier",
+                    "not_permitted_reason": "no_request",
+                    "attainment_vs_locked": 0.3,
+                    "attainment_vs_current": 0.4,
+                    "attainment_drift": 0.1,
+                    "is_after_lock": True,
+                    "is_permitted": False,
+                    "changed_on": date(2026, 2, 10),
+                    "changed_at": KNOWN_AT,
+                }
+            ],
+        )
+        self._insert(
+            "reports.rpt_objective_scorecard",
+            [
+                {
+                    "as_of": AS_OF,
+                    "objective_id": "faster",
+                    "objective_title": "Orders leave the house faster",
+                    "cycle_id": "2026-Q1",
+                    "cycle_name": "Q1 2026",
+                    "org_unit_id": "ops",
+                    "org_unit_name": "Ops",
+                    "owner_id": "bo",
+                    "owner_name": PEOPLE["bo"],
+                    "status": "off_track",
+                    "progress": 0.4,
+                }
+            ],
+        )
+        self._insert(
+            "reports.rpt_owner_calibration",
+            [{"champion_id": "bo", "champion_name": PEOPLE["bo"], "compared_count": 6, "optimistic_count": 4,
+              "pessimistic_count": 1}],
+        )  # fmt: skip
+
+    def _audit(self, stage: Stage, at: datetime, catalogue: Catalogue, as_of: date = AS_OF) -> AuditReport:
         return run_audit(
             warehouse=self.warehouse,
             lake=self.lake,
             stage=stage,
-            as_of=AS_OF,
+            as_of=as_of,
             run_id="run-1",
             clock=lambda: at,
             catalogue=catalogue,
@@ -494,10 +739,13 @@ class ReviewedCompany:
         return {self._key_result(number): self._title(number) for number in range(self.count)}
 
     def _key_result(self, number: int) -> str:
-        return f"kr_{number:02d}"
+        return self.ids[number] if number < len(self.ids) else f"kr_{number:02d}"
 
     def _kpi(self, number: int) -> str:
-        return f"latency_{number:02d}"
+        return self.ids[number] if number < len(self.ids) else f"latency_{number:02d}"
+
+    def _kpi_name(self, number: int) -> str:
+        return self.titles[number] if number < len(self.titles) else f"Order latency, line {number:02d}"
 
     def _title(self, number: int) -> str:
         if number < len(self.titles):
@@ -516,16 +764,15 @@ def _catalogue(*, marts: Sequence[Finding], reports: Sequence[Finding]) -> Catal
 
 
 def _check(findings: Sequence[Finding]) -> Check:
-    rows = [
-        f"select {_quoted(kind)} as subject_type, {_quoted(subject)} as subject_id, {_quoted(detail)} as detail, "
-        "'okrs/2026-Q1/ops.yml' as source_file, 12::bigint as source_row, 'load' as load_id"
-        for _, kind, subject, detail in findings
-    ]
-    nothing = (
-        "select ''::varchar as subject_type, ''::varchar as subject_id, ''::varchar as detail, "
-        "''::varchar as source_file, 0::bigint as source_row, ''::varchar as load_id where false"
+    no_row = "('', '', '')"
+    rows = [f"({_quoted(kind)}, {_quoted(subject)}, {_quoted(detail)})" for _, kind, subject, detail in findings]
+    return Check(
+        violations="select subject_type, subject_id, detail, 'okrs/2026-Q1/ops.yml' as source_file, "
+        "12::bigint as source_row, 'load' as load_id "
+        f"from (values {', '.join(rows or [no_row])}) as found (subject_type, subject_id, detail) "
+        "where subject_type <> ''",
+        judged="select 40",
     )
-    return Check(violations=" union all ".join([*rows, nothing]), judged="select 40")
 
 
 def _count(session: AuditSession, catalogue: Catalogue, stage: Stage) -> list[Evaluation]:

@@ -21,6 +21,8 @@ from orchestration.publication.release_store import is_whole
 from tests.unit.publication.reviewed_company import AS_OF, NOW
 
 TABLES = {
+    "rpt_capacity",
+    "rpt_cycle_score",
     "rpt_escalation",
     "rpt_escalation_level",
     "rpt_goalpost_ledger",
@@ -28,10 +30,17 @@ TABLES = {
     "rpt_integrity_history",
     "rpt_key_result_kpi",
     "rpt_kpi_control_chart",
+    "rpt_noise_candidate",
     "rpt_objective_scorecard",
     "rpt_okr_scorecard",
     "rpt_owner_calibration",
+    "rpt_plan_readiness",
+    "rpt_shared_kpi",
+    "rpt_silo_conflict",
+    "rpt_silo_conflict_placebo",
+    "rpt_silo_friction",
     "rpt_status_rule_comparison",
+    "rpt_suggested_link",
     "rpt_watermelon",
 }
 
@@ -127,13 +136,19 @@ def test_manifest_tells_rules_inputs_and_checksums(company):
     outcomes = {(line["rule_id"], line["stage"]): line["outcome"] for line in manifest["rules"]}
     assert outcomes["OWN-02", "marts"] == "failed"
     assert outcomes["RPT-02", "reports"] == "passed"
-    assert outcomes["POL-03", "marts"] == "excluded"
+    assert outcomes["RPT-03", "reports"] == "excluded"
     assert manifest["oldest_input"] == {"kpi_id": "latency_09", "on": "2026-02-10", "age_days": 5}
     assert set(manifest["tables"]) == TABLES
     assert {name: facts["rows"] for name, facts in manifest["tables"].items() if facts["rows"]} == {
+        "rpt_escalation": 4,
+        "rpt_goalpost_ledger": 1,
         "rpt_integrity_failures": 11,
+        "rpt_integrity_history": 4,
         "rpt_key_result_kpi": 12,
+        "rpt_kpi_control_chart": 360,
+        "rpt_objective_scorecard": 1,
         "rpt_okr_scorecard": 12,
+        "rpt_owner_calibration": 1,
     }
     for name, facts in manifest["tables"].items():
         audited = verdict.tables[f"reports.{name}"]

@@ -10,12 +10,15 @@ with goals as (
     inner join {{ ref("dim_cycle") }} as cycles on locked.cycle_id = cycles.cycle_id
 ),
 
+-- What was agreed at the close counts, whatever the figures say since.
 attained as (
     select
         daily.key_result_id,
-        daily.attainment_vs_locked
+        case when scores.key_result_id is not null then scores.score else daily.attainment_vs_locked end
+            as attainment_vs_locked
     from {{ ref("fct_key_result_daily") }} as daily
     cross join {{ ref("int_run__context") }} as run
+    left join {{ ref("int_cycle_score__recorded") }} as scores on daily.key_result_id = scores.key_result_id
     where daily.is_latest and daily.as_of <= run.as_of
 ),
 

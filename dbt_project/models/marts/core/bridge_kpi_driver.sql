@@ -10,12 +10,14 @@ select
     {{ row_key(["kpis.kpi_id", "drivers.driver_kpi_id", "kpis.valid_from"]) }} as kpi_driver_key,
     kpis.kpi_id,
     drivers.driver_kpi_id,
-    'claimed' as evidence_state,
-    'not_tested' as evidence_null_reason,
+    {{ evidence_state("evidence", "drivers.sign") }} as evidence_state,
+    {{ evidence_null_reason("evidence") }} as evidence_null_reason,
     drivers.sign,
     drivers.lag_periods,
-    cast(null as int) as observation_count,
-    cast(null as double) as p_value,
+    evidence.lead_periods,
+    evidence.observation_count,
+    evidence.correlation,
+    evidence.p_value,
     kpis.valid_from,
     kpis.valid_to,
     kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of as is_current,
@@ -26,4 +28,10 @@ select
 from drivers
 inner join {{ ref("int_kpi__versions") }} as kpis on drivers.record_key = kpis.record_key
 cross join {{ ref("int_run__context") }} as run
+left join {{ ref("int_kpi__lead_evidence") }} as evidence
+    on
+        drivers.driver_kpi_id = evidence.leading_kpi_id
+        and kpis.kpi_id = evidence.kpi_id
+        and kpis.valid_from <= run.as_of
+        and kpis.valid_to > run.as_of
 where drivers.mention = 1

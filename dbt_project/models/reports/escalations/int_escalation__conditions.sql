@@ -88,6 +88,39 @@ red as (
         and scorecard.cycle_state in ('active', 'closing')
         and runs.last_on >= {{ add_days("watch.as_of", -days_listed) }}
         and runs.last_on >= watch.watched_from
+),
+
+-- A conflict asks both: whose work it is, and whose number.
+conflicts as (
+    select
+        conflicts.*,
+        greatest(conflicts.opened_on, watch.watched_from) as asked_from_on
+    from {{ ref("rpt_silo_conflict") }} as conflicts
+    cross join watch
+    where
+        not conflicts.is_withheld
+        and coalesce(conflicts.resolved_on, watch.as_of) >= {{ add_days("watch.as_of", -days_listed) }}
+        and coalesce(conflicts.resolved_on, watch.as_of) >= watch.watched_from
+),
+
+-- What a release moved the worse way, and is no conflict: the unit's own KPI, or the key result is not green.
+tremors as (
+    select
+        tremors.*,
+        greatest(tremors.detected_on, watch.watched_from) as asked_from_on
+    from {{ ref("fct_tremor") }} as tremors
+    cross join watch
+    left join (select distinct key_result_id, kpi_id from conflicts where is_open) as open_conflicts
+        on tremors.key_result_id = open_conflicts.key_result_id and tremors.kpi_id = open_conflicts.kpi_id
+    left join {{ ref("int_kpi__withheld") }} as withheld on tremors.kpi_id = withheld.kpi_id
+    where
+        tremors.is_tremor
+        and tremors.is_adverse
+        and tremors.link_type is not null
+        and open_conflicts.kpi_id is null
+        and withheld.kpi_id is null
+        and coalesce(tremors.recovered_on, watch.as_of) >= {{ add_days("watch.as_of", -days_listed) }}
+        and coalesce(tremors.recovered_on, watch.as_of) >= watch.watched_from
 )
 
 select
@@ -106,6 +139,50 @@ select
     opened_on,
     resolved_on
 from red
+{% for side, subject_type, subject, role, person, detail in [
+    (
+        "champion", "key_result", "key_result_id", "champion", "champion_id",
+        "'green, while ' || event_title || ' harms KPI ' || kpi_name || ' of ' || kpi_org_unit_name",
+    ),
+    (
+        "owner", "kpi", "kpi_id", "accountable_owner", "kpi_owner_id",
+        "'harmed by ' || event_title || ' of key result ' || key_result_title",
+    ),
+] -%}
+union all
+select
+    'silo_conflict:{{ side }}:' || silo_conflict_key as escalation_id,
+    'silo_conflict' as trigger_type,
+    cast(null as {{ dbt.type_string() }}) as rule_id,
+    cast(null as {{ dbt.type_string() }}) as severity,
+    '{{ subject_type }}' as subject_type,
+    {{ subject }} as subject_id,
+    {{ detail }} as detail,
+    '{{ role }}' as owner_role,
+    {{ person }} as owner_id,
+    'standard' as ladder_id,
+    false as is_waived,
+    asked_from_on as opened_on,
+    resolved_on
+from conflicts
+{% endfor -%}
+union all
+select
+    'tremor:' || tremor_key as escalation_id,
+    'tremor' as trigger_type,
+    cast(null as {{ dbt.type_string() }}) as rule_id,
+    cast(null as {{ dbt.type_string() }}) as severity,
+    'kpi' as subject_type,
+    kpi_id as subject_id,
+    'moved by ' || {{ number_text("round(effect, 4)") }} || ' ' || unit || ' the worse way since ' || {{ as_text("event_on") }}
+    || ', by key result ' || key_result_id as detail,
+    'accountable_owner' as owner_role,
+    kpi_owner_id as owner_id,
+    'standard' as ladder_id,
+    false as is_waived,
+    asked_from_on as opened_on,
+    recovered_on as resolved_on
+from tremors
 union all
 select
     rule_id || ':' || subject_type || ':' || subject_id as escalation_id,

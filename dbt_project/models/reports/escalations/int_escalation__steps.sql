@@ -1,17 +1,7 @@
 {{ config(materialized="ephemeral") }}
 
--- Steps that people took on an escalation while it was open. A step is told once per escalation, state and day; one
--- that vanished from the files was never taken.
-with stated as (
-    select
-        *,
-        row_number() over (
-            partition by escalation_id, state, acted_on order by loaded_at desc, load_id desc, source_row desc
-        ) as newness
-    from {{ ref("stg_lake__escalations") }}
-),
-
-taken as (
+-- Steps that people took on an escalation while it was open.
+with taken as (
     select
         conditions.escalation_id,
         conditions.opened_on,
@@ -34,13 +24,11 @@ taken as (
         ) as place_of_state
     from {{ ref("int_escalation__conditions") }} as conditions
     inner join {{ ref("int_run__context") }} as run on conditions.opened_on <= run.as_of
-    inner join stated
+    inner join {{ ref("int_escalation__statements") }} as stated
         on
             conditions.escalation_id = stated.escalation_id
             and conditions.opened_on <= stated.acted_on
             and coalesce(conditions.resolved_on, run.as_of) >= stated.acted_on
-            and run.as_of >= stated.acted_on
-    where stated.newness = 1 and not stated.is_deleted
 )
 
 select
