@@ -41,7 +41,9 @@ from orchestration.settings import Settings
 from orchestration.tables import LAKE_TABLES
 from orchestration.transformation import prepare, run_variables
 
-SELECTED = ("+fct_plan_verdict", "+fct_objective_kpi_class", "+dim_key_result", "+dim_org_unit", "+dim_person")
+SELECTED = (
+    "+fct_plan_verdict", "+fct_objective_kpi_class", "+dim_cycle", "+dim_key_result", "+dim_org_unit", "+dim_person",
+)  # fmt: skip
 _LINKED = ("observations", "loads")
 """What a plan needs of the real lake: its definitions are the draft's."""
 

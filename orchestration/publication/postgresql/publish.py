@@ -7,6 +7,7 @@ before. Only what differs is written; what somebody wrote by hand is found and p
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -130,7 +131,11 @@ def publish_content(
     started = time.monotonic()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with connected(target) as session, duckdb.connect() as local:
+            with (
+                tempfile.TemporaryDirectory(prefix="los-postgresql-") as spill,
+                connected(target) as session,
+                duckdb.connect(config={"temp_directory": spill}) as local,
+            ):
                 if threads:
                     local.execute(f"set threads = {threads}")
                 if memory_limit:

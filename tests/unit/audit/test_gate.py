@@ -185,7 +185,7 @@ def test_no_rule_can_be_missing_not_even_a_planned_one(rule):
 
 
 def test_a_planned_rule_cannot_have_passed():
-    assert not verdict(audits(POL_03={"outcome": "passed"})).passing
+    assert not verdict(audits(RPT_03={"outcome": "passed"})).passing
 
 
 def test_a_rule_that_the_catalogue_does_not_know_closes_it():

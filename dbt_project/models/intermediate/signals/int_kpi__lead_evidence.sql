@@ -56,12 +56,12 @@ memories as (
     select
         changes.kpi_id,
         case
-            when stddev_samp(changes.change) > 0 and stddev_samp(before.change) > 0
-                then corr(changes.change, before.change)
+            when stddev_samp(changes.change) > 0 and stddev_samp(earlier_changes.change) > 0
+                then corr(changes.change, earlier_changes.change)
         end as memory
     from changes
-    inner join changes as before
-        on changes.kpi_id = before.kpi_id and changes.period_index - 1 = before.period_index
+    inner join changes as earlier_changes
+        on changes.kpi_id = earlier_changes.kpi_id and changes.period_index - 1 = earlier_changes.period_index
     group by changes.kpi_id
 ),
 

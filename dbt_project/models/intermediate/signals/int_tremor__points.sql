@@ -51,7 +51,7 @@ weeks as (
     select
         kpi_id,
         cast(floor(day_number / 7.0) as int) as week_number,
-        avg(value) as week_mean,
+        {{ sum_in_order("value", "day_number") }} / count(*) as week_mean,
         count(*) as day_count
     from numbered
     where grain = 'day'
@@ -69,7 +69,8 @@ weekdays as (
     select
         numbered.kpi_id,
         numbered.day_number % 7 as weekday,
-        sum(numbered.value - whole_weeks.week_mean) / (count(*) + {{ weekday_doubt() }}) as effect
+        {{ sum_in_order("numbered.value - whole_weeks.week_mean", "numbered.day_number") }}
+        / (count(*) + {{ weekday_doubt() }}) as effect
     from numbered
     inner join whole_weeks
         on

@@ -95,7 +95,7 @@ limits as (
     select
         seen.tremor_key,
         count(*) as period_count,
-        avg(points.value_adjusted) as centre,
+        {{ sum_in_order("points.value_adjusted", "points.period_index") }} / count(*) as centre,
         avg(abs(points.change)) as average_moving_range
     from seen
     inner join {{ ref("int_tremor__points") }} as points
