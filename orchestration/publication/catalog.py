@@ -27,6 +27,8 @@ UNIT_OF_SUFFIX = {
     "hours": "hours",
     "minutes": "minutes",
     "number": "number",
+    "periods": "periods",
+    "ratio": "ratio",
     "row": "line number",
     "seconds": "seconds",
     "share": "share",
@@ -318,7 +320,7 @@ def _column(column: Mapping[str, Any], units: Mapping[str, str], *, is_key: bool
         type=kind,
         role="key" if is_key else "reference" if leads_on else _role(name, kind),
         unit=(
-            (column.get("meta") or {}).get("unit") or units.get(name) or UNIT_OF_SUFFIX.get(name.rsplit("_", 1)[-1])
+            _meta(column).get("unit") or units.get(name) or UNIT_OF_SUFFIX.get(name.rsplit("_", 1)[-1])
             if kind in NUMBERS
             else None
         ),
