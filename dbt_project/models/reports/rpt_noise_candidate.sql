@@ -1,4 +1,4 @@
-{#- Of the newest cycle that has started: what to do about it is decided now. -#}
+{#- Of the newest cycle that has started: what to do about it is decided now. Nothing without an audit. -#}
 with ranked as (
     select
         portfolio.*,
@@ -7,6 +7,7 @@ with ranked as (
             partition by portfolio.kpi_id order by cycles.starts_on desc, portfolio.cycle_id asc
         ) as newness
     from {{ ref("fct_kpi_portfolio") }} as portfolio
+    cross join {{ ref("int_audit__context") }} as audits
     inner join {{ ref("dim_cycle") }} as cycles on portfolio.cycle_id = cycles.cycle_id
 )
 
