@@ -15,7 +15,7 @@ from orchestration.publication.tones import TONES
 WIDTH, HEIGHT = 760, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 158, 16, 30
 """The right margin holds the names of the lines, such as `centre 81.5 %`, in the large letters of a phone."""
-_LABEL_GAP = 17
+_LABEL_GAP = 22
 
 BASELINE_PERIODS = 20
 """Periods before a release that it is compared with: `tremor_baseline` of the dbt project; a test holds this to it."""

@@ -145,14 +145,14 @@ def _parties(row: Row, links: Links) -> Section:
         facts=[
             fact("Key result that released", work),
             fact(
-                "Its unit",
+                "Unit of the key result",
                 links.cell("unit", row["key_result_org_unit_id"], row["key_result_org_unit_name"],
                            row["objective_title"] or ""),
             ),
-            fact("Its champion", links.cell("person", row["champion_id"], row["champion_name"])),
+            fact("Champion", links.cell("person", row["champion_id"], row["champion_name"])),
             fact("KPI that got worse", number),
-            fact("Its unit", links.cell("unit", row["kpi_org_unit_id"], row["kpi_org_unit_name"])),
-            fact("Its owner", links.cell("person", row["kpi_owner_id"], row["kpi_owner_name"])),
+            fact("Unit of the KPI", links.cell("unit", row["kpi_org_unit_id"], row["kpi_org_unit_name"])),
+            fact("Owner of the KPI", links.cell("person", row["kpi_owner_id"], row["kpi_owner_name"])),
         ],
     )  # fmt: skip
 
@@ -178,7 +178,13 @@ def _chart(row: Row, points: Sequence[Row]) -> list[Section]:
         limit=_PERIODS_SHOWN,
         is_part=True,
     )
-    return [Section("chart", "The KPI around the release", chart=release_chart(points, release), table=table)]
+    habit = (
+        ["Level and effect are free of weekdays' habits, so they are not quite the means of the values shown."]
+        if row["grain"] == "day"
+        else []
+    )
+    title = "The KPI around the release"
+    return [Section("chart", title, habit, chart=release_chart(points, release), table=table)]
 
 
 def _against(point: Row, row: Row) -> str:
@@ -236,7 +242,7 @@ def _evidence(row: Row, bars: Sequence[Row]) -> Section:
         "evidence",
         title,
         [
-            f"After the release, some periods in a row all kept at least {_amount(statistic, unit)} worse than before. "
+            f"After the release, every period of a run kept at least {_amount(statistic, unit)} worse than before. "
             f"The same was looked for after {total:,} earlier dates on which this release cannot have done anything: "
             f"{compared} moved as far. (The effect above is the mean of all periods since; this is the "
             "least of a run.)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestration.publication.pages.cells import badge, key_result_cell, person_column, unit_column, words
+from orchestration.publication.pages.cells import badge, key_result_cell, person_column, shortened, unit_column, words
 from orchestration.publication.pages.conflict import cost_note, difference, money
 from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page, Section
@@ -79,7 +79,7 @@ def conflicts_table(rows: Sequence[Row], links: Links) -> Table:
         [
             Column("Conflict of", evidence),
             Column("Key result", key_result, width=20),
-            Column("Its status", lambda row: badge("withheld" if row["is_withheld"] else row["key_result_status"])),
+            Column("Its status", _status),
             Column("KPI that pays", paid, width=15),
             Column("Effect", _effect, is_number=True),
             Column("Cost so far", lambda row: _money(row, "cost_to_date_amount"), is_number=True),
@@ -87,7 +87,6 @@ def conflicts_table(rows: Sequence[Row], links: Links) -> Table:
             person_column("Champion", links, "champion"),
             person_column("Owner of the KPI", links, "kpi_owner"),
             Column("Decision", _decision),
-            Column("What was found", lambda row: Cell(row["finding"] or "", row["withheld_reason"] or ""), width=20),
         ],
         rows,
         download="silo-conflicts.csv",
@@ -103,8 +102,17 @@ def conflicts_section(rows: Sequence[Row], links: Links) -> Section | None:
     return Section("conflicts", "Silo conflicts", table=conflicts_table(rows, links))
 
 
+def _status(row: Row) -> Cell:
+    if row["is_withheld"]:
+        return badge("withheld", shortened(row["withheld_reason"] or ""))
+    return badge(row["key_result_status"])
+
+
 def _effect(row: Row) -> Cell:
-    return Cell(difference(row), words(row["attribution"]), sort="" if row["effect"] is None else row["effect"])
+    if row["effect"] is None:
+        return Cell(sort="")
+    shared = "shared with other releases" if row["attribution"] == "shared" else ""
+    return Cell(difference(row), shared, sort=row["effect"])
 
 
 def _money(row: Row, name: str) -> Cell:
