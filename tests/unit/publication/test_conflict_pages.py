@@ -150,7 +150,7 @@ def test_conflict_of_a_withheld_kpi_shows_no_value_of_it(company):
 
 def test_closed_gate_has_no_page_of_a_conflict(company):
     folder = company.write_site(company.verdict("strict"))
-    assert not list(folder.glob("conflict-*"))
+    assert not list(folder.rglob("*conflict*"))
     page = read(folder, "signals.html")
     assert "The gate is closed, so no signal of this day is shown." in page.text
     assert not page.all("table")
