@@ -21,6 +21,7 @@ from orchestration.audit.outcomes import RuleOutcome
 from orchestration.audit.session import read_only
 from orchestration.lake.store import Lake
 from orchestration.publication.report_files import quoted
+from orchestration.publication.signals import Signals, read_signals
 from orchestration.publication.subjects import Subjects, grouped_by, read_subjects
 from orchestration.publication.tables import Row, rows_of
 from orchestration.publication.tones import SEVERITY_ORDER, STATUS_ORDER
@@ -290,7 +291,11 @@ where as_of = $as_of::date
 order by dimension, open_count desc, reopened_count desc, oldest_open_days desc nulls last, dimension_name, dimension_id
 """
 CONFLICTS = """
-select * from reports.rpt_silo_conflict
+select
+    conflict.*, volume.name as cost_volume_kpi_name, coalesce(decider.name, conflict.decided_by_id) as decided_by_name
+from reports.rpt_silo_conflict as conflict
+left join named as volume on volume.subject_type = 'kpi' and volume.subject_id = conflict.cost_volume_kpi_id
+left join named as decider on decider.subject_type = 'person' and decider.subject_id = conflict.decided_by_id
 order by not is_open, cost_to_date_amount desc nulls last, opened_on, key_result_title, kpi_name, silo_conflict_key
 """
 SUGGESTED_LINKS = "select * from reports.rpt_suggested_link order by p_value, key_result_title, suggested_link_key"
@@ -361,6 +366,7 @@ class Review:
     conflicts: Sequence[Row]  # none while the gate is closed, as the two that follow
     suggested_links: Sequence[Row]
     noise: Sequence[Row]
+    signals: Signals  # empty while the gate is closed
     history: Sequence[Row]  # how often and how long rules failed, per rule, unit, owner and feed
 
     @property
@@ -417,6 +423,7 @@ def read_review(
             conflicts=rows_of(connection, CONFLICTS) if shown else [],
             suggested_links=rows_of(connection, SUGGESTED_LINKS) if shown else [],
             noise=rows_of(connection, NOISE, asked) if shown else [],
+            signals=read_signals(connection, as_of=verdict.as_of) if shown else Signals(),
             history=rows_of(connection, HISTORY, asked) if are_built else [],
         )
 

@@ -1,7 +1,8 @@
 """The governance site: static pages that answer the governance lead's questions, written whatever the verdict.
 
     governance/<as_of>-<audit_id>/   index.html and the other pages, data/<table>.csv;
-                                     a page for each rule, key result, KPI, unit and person that needs attention
+                                     a page for each rule, key result, KPI, unit and person that needs attention, and
+                                     for each silo conflict that is open or ended of late
     governance/current               a relative link to the newest
 
 The pages need no server, no login and no network: style and script are inside each page, and its content security
@@ -32,6 +33,7 @@ from orchestration.lake.store import Lake
 from orchestration.publication import durable_files
 from orchestration.publication.cycle_pages import cycle_pages
 from orchestration.publication.pages.changes import changes_of, changes_page
+from orchestration.publication.pages.conflict import conflict_pages
 from orchestration.publication.pages.escalations import escalations_page
 from orchestration.publication.pages.feeds import feeds_of, feeds_page
 from orchestration.publication.pages.find import find_page
@@ -124,7 +126,11 @@ def site_of(out_dir: Path, verdict: Verdict) -> Path | None:
 
 def links_of(review: Review) -> Links:
     """Return which subjects get a page: those that need attention, the worst of each kind."""
-    return Links(review.subjects.pages | {("rule", reviewed.rule.id) for reviewed in failing_rules(review)})
+    return Links(
+        review.subjects.pages
+        | {("rule", reviewed.rule.id) for reviewed in failing_rules(review)}
+        | {("conflict", key) for key in review.signals.pages}
+    )
 
 
 def main_pages(review: Review, run: SiteFacts, links: Links, cycle: Sequence[Page] = ()) -> list[Page]:
@@ -154,6 +160,7 @@ def subject_pages(review: Review, run: SiteFacts, links: Links) -> Iterator[Page
         kpi_pages(review, run, links),
         unit_pages(review, run, links),
         person_pages(review, run, links),
+        conflict_pages(review, links),
     )
 
 

@@ -47,6 +47,9 @@ TONES: Mapping[str, Tone] = MappingProxyType(
         "inconsistent": Tone("mute", "~", "hit or miss"),
         # state of an escalation
         "overdue": Tone("bad", "■", "overdue"),
+        # state of a silo conflict
+        "open_conflict": Tone("bad", "■", "open conflict"),
+        "ended_conflict": Tone("mute", "○", "ended"),
         # verdict on a plan, load of a unit, state of a dependency
         "ready": Tone("good", "✔", "ready"),
         "baseline_only": Tone("warn", "▲", "baseline only"),

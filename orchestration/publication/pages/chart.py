@@ -1,4 +1,4 @@
-"""Charts as shapes in a box: a control chart, progress over time, a trend. What they show is also told in words."""
+"""Charts as shapes in a box: a control chart, a release, progress, a trend, a histogram. Each is told in words too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from orchestration.publication.tones import TONES
 WIDTH, HEIGHT = 760, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 158, 16, 30
 """The right margin holds the names of the lines, such as `centre 81.5 %`, in the large letters of a phone."""
-_LABEL_GAP = 17
+_LABEL_GAP = 22
+
+BASELINE_PERIODS = 20
+"""Periods before a release that it is compared with: `tremor_baseline` of the dbt project; a test holds this to it."""
 
 CAUSES = {
     "outside_limits": ("outside", "a point outside the process limits"),
@@ -82,6 +85,17 @@ class Chart:
     legend: Sequence[Key] = ()
     height: int = HEIGHT
     width: int = WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a chart marks: the day, and the KPI's level before it and from `since_on` to `until_on`."""
+
+    on: date
+    before: float | None
+    since: float | None
+    since_on: date
+    until_on: date
 
 
 @dataclass(frozen=True)
@@ -209,6 +223,127 @@ def trend_chart(days: Sequence[Row]) -> Chart | None:
     )
 
 
+def release_chart(points: Sequence[Row], release: Release) -> Chart:
+    """Draw a KPI around a release: its values, its level before and since, and the day it went live.
+
+    Args:
+        points: Of one KPI, oldest first, at least one; columns as in `rpt_kpi_control_chart`, and `is_after` for
+            periods that ended on the day of the release or later. Values may be None.
+        release: What to mark.
+    """
+    newest, unit = points[-1], points[-1]["unit"]
+    before = [row for row in points if not row["is_after"]][-BASELINE_PERIODS:]
+    since = [row for row in points if release.since_on <= row["period_end_on"] <= release.until_on]
+    limits = [
+        (word, newest[name]) for word, name in (("upper", "upper_process_limit"), ("lower", "lower_process_limit"))
+    ]
+    goals = [
+        (word, newest[name]) for word, name in (("target", "target"), ("min", "lower_limit"), ("max", "upper_limit"))
+    ]
+    levels = [("before", release.before), ("since", release.since)]
+    named = [(word, value) for word, value in (*limits, *goals, *levels) if value is not None]
+    bounds = ("value", "lower_process_limit", "upper_process_limit")
+    values = [row[name] for row in points for name in bounds if row[name] is not None] + [value for _, value in named]
+    low, high = _range(values)
+    # Room above the highest value, for the name of the release.
+    first, last = points[0]["period_start_on"], max(newest["period_start_on"], release.on)
+    scale = _Scale(min(first, release.on), last, low, high + (high - low) * 0.14)
+    x = scale.x(release.on)
+    shapes = [
+        *(_steps(points, name, "limit", scale) for name in ("upper_process_limit", "lower_process_limit")),
+        *(Shape("goal", f"M{_LEFT} {scale.y(goal):.1f}H{WIDTH - _RIGHT}") for _, goal in goals if goal is not None),
+        Shape("line", _line(points, "value", scale)),
+        Shape("dot", "".join(
+            _SHAPES["point"](scale.x(row["period_start_on"]), scale.y(row["value"]))
+            for row in points if row["value"] is not None
+        )),
+        Shape("level", _level(before, release.before, scale) + _level(since, release.since, scale)),
+        Shape("event", f"M{x:.1f} {_TOP}V{scale.height - _BOTTOM}"),
+    ]  # fmt: skip
+    is_late = x > (WIDTH - _RIGHT) / 2
+    mark = Label(x - 6 if is_late else x + 6, _TOP + 10, f"release {moment(release.on)}", "end" if is_late else "start")
+    legend = [
+        Key(Shape("event", "M12 0V16"), "release"),
+        Key(Shape("level", "M0 8H24"), "level before, and since"),
+        Key(Shape("limit", "M0 8H24"), "process limits"),
+    ]
+    if any(goal is not None for _, goal in goals):
+        legend.append(Key(Shape("goal", "M0 8H24"), "target or limit"))
+    told = (
+        f"{counted(len(points), 'period')} from {points[0]['period_start_on']} to {newest['period_start_on']}. "
+        f"In the {counted(len(before), 'period')} before the release of {release.on} the level was "
+        f"{figure(release.before, unit)}; from {release.since_on} to {release.until_on} it is "
+        f"{figure(release.since, unit)}."
+    )
+    return Chart(
+        "release-chart",
+        f"{newest['kpi_name']} around the release",
+        told,
+        [shape for shape in shapes if shape.path],
+        [*_line_labels(named, unit, scale), mark, *_dates(scale)],
+        legend,
+    )
+
+
+def histogram(bars: Sequence[Row], observed: float) -> Chart:
+    """Draw how far the KPI moved after earlier dates, and how far after the release.
+
+    Args:
+        bars: Columns as in `rpt_silo_conflict_placebo`, by `bin`, at least one.
+        observed: Movement after the release, in the KPI's unit and in the same direction as the bars.
+    """
+    height, unit = 200, bars[0]["unit"]
+    lowest, highest = bars[0]["from_movement"], bars[-1]["to_movement"]
+    right = WIDTH - _LEFT
+    most = max(row["placebo_count"] for row in bars) or 1
+    floor, top = height - _BOTTOM, _TOP + 22
+
+    def x(movement: float) -> float:
+        return float(_LEFT + (movement - lowest) / ((highest - lowest) or 1.0) * (right - _LEFT))
+
+    columns = "".join(
+        f"M{x(row['from_movement']) + 1:.1f} {floor}V{floor - row['placebo_count'] / most * (floor - top):.1f}"
+        f"H{max(x(row['to_movement']) - 1, x(row['from_movement']) + 2):.1f}V{floor}z"
+        for row in bars
+        if row["placebo_count"]
+    )
+    place = x(observed)
+    shapes = [
+        Shape("grid", f"M{_LEFT} {floor}H{right}"),
+        Shape("column", columns),
+        Shape("event", f"M{min(place, right - 1):.1f} {_TOP}V{floor}"),
+    ]
+    is_late = place > WIDTH / 2
+    labels = [
+        Label(place - 8 if is_late else place + 8, _TOP + 12, f"this release: {figure(observed, unit)}",
+              "end" if is_late else "start"),
+        Label(_LEFT, height - 8, figure(lowest, unit)),
+        Label(right, height - 8, figure(highest, unit), "end"),
+    ]  # fmt: skip
+    if lowest < 0 < highest and 0.25 < (x(0.0) - _LEFT) / (right - _LEFT) < 0.75:
+        labels.append(Label(x(0.0), height - 8, "0", "middle"))
+    total = sum(row["placebo_count"] for row in bars)
+    as_far = reached(bars)
+    told = (
+        f"Movement of the KPI after {counted(total, 'earlier date')} without this release, from {figure(lowest, unit)} "
+        f"to {figure(highest, unit)}; above 0 is worse. After the release it moved by {figure(observed, unit)}. "
+        f"{counted(as_far, 'earlier date') if as_far else 'No earlier date'} {'shows' if as_far < 2 else 'show'} "
+        f"{'about as much or more' if as_far else 'as much'}."
+    )
+    return Chart(
+        "placebo-chart", "Movements without the release, and with it", told, [shape for shape in shapes if shape.path],
+        labels,
+        [Key(Shape("column", "M4 2H20V14H4z"), "earlier dates"), Key(Shape("event", "M12 0V16"), "this release")],
+        height,
+    )  # fmt: skip
+
+
+def reached(bars: Sequence[Row]) -> int:
+    """Return how many placebo dates stand in the bar of the release or beyond: at most so many moved as far."""
+    own = next((row["bin"] for row in bars if row["holds_release"]), 0)
+    return sum(row["placebo_count"] for row in bars if row["bin"] >= own)
+
+
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """Return the ends of an axis that leaves a little room; a flat line gets room as well."""
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -237,6 +372,14 @@ def _steps(points: Sequence[Row], name: str, look: str, scale: _Scale) -> Shape:
             end = WIDTH - _RIGHT if rows[-1] is points[-1] else scale.x(rows[-1]["period_start_on"])
             parts.append(f"M{start:.1f} {y:.1f}H{end:.1f}")
     return Shape(look, "".join(parts))
+
+
+def _level(rows: Sequence[Row], level: float | None, scale: _Scale) -> str:
+    """Return a level over some periods; a single one gets a dash that can be seen."""
+    if not rows or level is None:
+        return ""
+    start, end = scale.x(rows[0]["period_start_on"]), scale.x(rows[-1]["period_start_on"])
+    return f"M{start:.1f} {scale.y(level):.1f}H{max(end, start + 8):.1f}"
 
 
 def _look(row: Row) -> str:

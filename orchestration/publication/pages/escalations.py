@@ -101,6 +101,9 @@ def _what(row: Row, links: Links) -> Cell:
 def _why(row: Row, links: Links) -> Cell:
     if row["rule_id"]:
         return rule_cell(row["rule_id"], links, words(row["severity"]))
+    if row["trigger_type"] == "silo_conflict":
+        key = row["escalation_id"].split(":", 2)[-1]  # silo_conflict:<side>:<key>
+        return links.cell("conflict", key, "silo conflict")
     return badge(row["trigger_type"]) if row["trigger_type"] == "off_track" else Cell(words(row["trigger_type"]))
 
 

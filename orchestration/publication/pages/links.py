@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from orchestration.publication.tables import Cell
 
-PREFIXES = {"rule": "rule", "key_result": "kr", "kpi": "kpi", "unit": "unit", "person": "person"}
+PREFIXES = {"rule": "rule", "key_result": "kr", "kpi": "kpi", "unit": "unit", "person": "person",
+            "conflict": "conflict"}  # fmt: skip
 """Kind of subject -> start of its page's file name."""
 
 _PLAIN = re.compile(r"[a-z0-9]+(?:[_.-][a-z0-9]+)*")

@@ -14,6 +14,7 @@ import pytest
 
 from orchestration.errors import PublicationError
 from orchestration.publication import durable_files, site
+from orchestration.publication.pages.links import page_file
 from orchestration.publication.release import list_releases
 from orchestration.publication.tables import PAGE_ROWS
 from orchestration.publication.text import visible
@@ -23,7 +24,10 @@ MAIN = [
     "index.html", "changes.html", "escalations.html", "scorecard.html", "signals.html", "kpis.html", "people.html",
     "rules.html", "history.html", "feeds.html", "find.html",
 ]  # fmt: skip
-SUBJECTS = ["kr-kr_02.html", "kpi-latency_00.html", "rule-own-02.html", "unit-ops.html", "person-bo.html"]
+SUBJECTS = [
+    "kr-kr_02.html", "kpi-latency_00.html", "rule-own-02.html", "unit-ops.html", "person-bo.html",
+    page_file("conflict", "kr_02|latency_03"),
+]  # fmt: skip
 PAGES = [*MAIN, *SUBJECTS]
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -147,6 +151,7 @@ def test_site_says_no_and_shows_no_figure_when_the_gate_is_closed(company):
     written = {path.name for path in (folder / "data").iterdir()}
     assert not written & {
         "scorecard.csv", "key-result-kpis.csv", "special-causes.csv", "goalposts.csv", "objectives.csv",
+        "silo-conflicts.csv", "silo-friction.csv", "watermelons.csv", "conflict-periods.csv", "conflict-placebos.csv",
     }  # fmt: skip
     with (folder / "data" / "kpis.csv").open(encoding="utf-8-sig", newline="") as handle:
         assert {row["value"] + row["variation"] for row in csv.DictReader(handle)} == {""}
