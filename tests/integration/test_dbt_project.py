@@ -351,6 +351,7 @@ def test_manifest_is_what_dagster_expects(acme_warehouse: Warehouse) -> None:
         "loads": "raw/observations",
         "integrity_results": "governance/integrity_results",
         "rule_outcomes": "governance/integrity_results",
+        "cycle_scores": "raw/cycle_scores",
     }
     for node in manifest["nodes"].values():
         if node["resource_type"] in ("model", "seed"):

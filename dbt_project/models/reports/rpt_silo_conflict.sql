@@ -7,7 +7,7 @@ explained as (
     select
         conflicts.*,
         tremors.baseline_level,
-        tremors.level,
+        tremors.level_after,
         tremors.statistic,
         tremors.minimum_effect,
         tremors.cost_per_unit_amount,
@@ -80,7 +80,7 @@ select
     case
         when not shown.is_withheld
             then
-                shown.kpi_name || ' is at ' || {{ number_text("round(shown.level, 4)") }} || ' ' || shown.unit
+                shown.kpi_name || ' is at ' || {{ number_text("round(shown.level_after, 4)") }} || ' ' || shown.unit
                 || ' since ' || {{ as_text("shown.effect_from_on") }} || ', '
                 || {{ number_text("round(abs(shown.effect), 4)") }} || ' '
                 || case when shown.effect >= 0 then 'more' else 'less' end
@@ -116,7 +116,7 @@ select
     shown.resolution,
     shown.withheld_reason,
     {% for figure in [
-        "baseline_level", "level", "effect", "effect_margin", "statistic", "p_value", "minimum_effect",
+        "baseline_level", "level_after", "effect", "effect_margin", "statistic", "p_value", "minimum_effect",
         "cost_per_unit_amount", "volume_to_date", "cost_to_date_amount", "remaining_cost_amount",
         "projected_cost_amount",
     ] -%}

@@ -88,7 +88,7 @@ def _lead(row: Row) -> list[str]:
     margin = f" (± {_amount(row['effect_margin'], row['unit'])})" if row["effect_margin"] is not None else ""
     verb = "is" if row["is_open"] else "was"
     moved = (
-        f"{whose} {verb} at {figure(row['level'], row['unit'])} instead of "
+        f"{whose} {verb} at {figure(row['level_after'], row['unit'])} instead of "
         f"{figure(row['baseline_level'], row['unit'])}: {difference(row)}{margin}, which is worse."
     )
     lead = [f"{moved} {_cost_sentence(row)}"]
@@ -161,7 +161,7 @@ def _chart(row: Row, points: Sequence[Row]) -> list[Section]:
     if not points:
         return [Section("chart", "The KPI around the release", ["Its values are not published, so there is no chart."])]
     release = Release(
-        row["event_on"], row["baseline_level"], row["level"], row["effect_from_on"], row["effect_until_on"]
+        row["event_on"], row["baseline_level"], row["level_after"], row["effect_from_on"], row["effect_until_on"]
     )
     after = [point for point in reversed(points) if point["is_after"]]
     table = Table(

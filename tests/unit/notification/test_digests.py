@@ -121,7 +121,8 @@ def test_what_waits_is_read_with_the_newest_address(company):  # noqa: F811
             ('red', 'olga', 'Olga', 'open', true, false, 1, null, date '2026-02-01', date '2026-02-20', 0),
             ('waived', 'olga', 'Olga', 'waived', true, false, 1, null, date '2026-02-01', date '2026-02-20', 0),
             ('gone', 'olga', 'Olga', 'resolved', false, false, 1, null, date '2026-02-01', date '2026-02-20', 0),
-            ('orphan', '(unowned)', '(unowned)', 'open', true, false, 1, null, date '2026-02-01', null, 0)
+            ('orphan', '(unowned)', '(unowned)', 'open', true, false, 1, null, date '2026-02-01', null, 0);
+        update reports.rpt_escalation set trigger_type = 'off_track'
         """
     )
 

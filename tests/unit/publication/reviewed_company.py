@@ -703,7 +703,7 @@ class ReviewedCompany:
                     "finding": "three minutes longer since the release",
                     "disproof": "It is disproved if it stays where it is after the release is taken back.",
                     "baseline_level": 31.0,
-                    "level": 34.0,
+                    "level_after": 34.0,
                     "effect": 3.0,
                     "effect_margin": 0.8,
                     "statistic": 2.5,

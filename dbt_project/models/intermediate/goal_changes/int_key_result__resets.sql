@@ -48,26 +48,50 @@ missed as (
     where pairs.nearness = 1 and pairs.previous_due_on <= run.as_of and round(attained.attainment_vs_locked, 9) < 1
 ),
 
-lowered as (
-    {% for field in ["target", "lower_limit", "upper_limit"] -%}
+fields as (
+    select 'target' as field
+    union all
+    select 'lower_limit' as field
+    union all
+    select 'upper_limit' as field
+),
+
+compared as (
     select
-        key_result_id,
-        previous_key_result_id,
-        '{{ field }}' as field,
-        {{ number_text("previous_" ~ field) }} as old_value,
-        {{ number_text(field) }} as new_value,
-        previous_{{ field }} as old_number,
-        {{ field }} as new_number,
-        row_number() over (partition by key_result_id order by previous_key_result_id) as mention
+        missed.*,
+        fields.field,
+        case fields.field
+            when 'target' then missed.previous_target
+            when 'lower_limit' then missed.previous_lower_limit
+            else missed.previous_upper_limit
+        end as old_number,
+        case fields.field
+            when 'target' then missed.target
+            when 'lower_limit' then missed.lower_limit
+            else missed.upper_limit
+        end as new_number
     from missed
+    cross join fields
+),
+
+valued as (
+    select
+        *,
+        {{ number_text("old_number") }} as old_value,
+        {{ number_text("new_number") }} as new_value
+    from compared
+    where new_number <> old_number
+),
+
+lowered as (
+    select
+        *,
+        row_number() over (partition by key_result_id, field order by previous_key_result_id) as mention
+    from valued
     where
         {{ goal_difficulty(
-            "'key_result'", "'" ~ field ~ "'", "direction", number_text("previous_" ~ field), number_text(field),
-            "previous_" ~ field, field
+            "'key_result'", "field", "direction", "old_value", "new_value", "old_number", "new_number"
         ) }} = 'easier'
-        and {{ field }} <> previous_{{ field }}
-    {{ "union all" if not loop.last }}
-    {% endfor %}
 )
 
 select
@@ -75,25 +99,24 @@ select
     lowered.key_result_id,
     lowered.previous_key_result_id,
     lowered.field,
-    locked.cycle_id,
+    lowered.cycle_id,
     coalesce(objectives.org_unit_id, '(unknown)') as org_unit_id,
-    coalesce(locked.champion_id, '(unowned)') as owner_id,
-    locked.unit,
+    coalesce(lowered.champion_id, '(unowned)') as owner_id,
+    lowered.unit,
     lowered.old_value,
     lowered.new_value,
     lowered.old_number,
     lowered.new_number,
-    locked.starts_on as effective_on,
-    locked.locked_on,
-    locked.known_at as changed_at,
-    locked.load_id,
-    locked.source_file,
-    locked.source_row
+    lowered.starts_on as effective_on,
+    lowered.locked_on,
+    lowered.known_at as changed_at,
+    lowered.load_id,
+    lowered.source_file,
+    lowered.source_row
 from lowered
-inner join {{ ref("int_key_result__locked") }} as locked on lowered.key_result_id = locked.key_result_id
 left join {{ ref("int_objective__versions") }} as objectives
     on
-        locked.objective_id = objectives.objective_id
-        and locked.locked_on >= objectives.valid_from
-        and locked.locked_on < objectives.valid_to
+        lowered.objective_id = objectives.objective_id
+        and lowered.locked_on >= objectives.valid_from
+        and lowered.locked_on < objectives.valid_to
 where lowered.mention = 1

@@ -198,7 +198,7 @@ select
     priced.cost_volume_kpi_id,
     case when priced.cost_basis in ('effect_x_volume', 'effect_x_periods') then priced.currency end as currency,
     priced.reference_level as baseline_level,
-    case when priced.null_reason is null or priced.null_reason = 'missing_data' then priced.level end as level,
+    case when priced.null_reason is null or priced.null_reason = 'missing_data' then priced.level end as level_after,
     priced.effect,
     {{ effect_margin("priced.baseline_deviation", "priced.baseline_count", "priced.period_count") }} as effect_margin,
     priced.side * priced.statistic as statistic,
