@@ -93,7 +93,9 @@ def test_manifest_accounts_for_every_row(clean):
         "rpt_okr_scorecard": 5, "rpt_key_result_kpi": 8, "rpt_goalpost_ledger": 0, "rpt_integrity_failures": 0,
         "rpt_kpi_control_chart": 230,
         "rpt_objective_scorecard": 3, "rpt_owner_calibration": 2, "rpt_status_rule_comparison": 40, "rpt_watermelon": 2,
-        "rpt_escalation": 1, "rpt_escalation_level": 3, "rpt_integrity_history": 0,
+        "rpt_escalation": 3, "rpt_escalation_level": 9, "rpt_integrity_history": 0, "rpt_cycle_score": 0,
+        "rpt_capacity": 3, "rpt_plan_readiness": 57, "rpt_shared_kpi": 2, "rpt_suggested_link": 0,
+        "rpt_silo_conflict": 1, "rpt_silo_conflict_placebo": 0, "rpt_silo_friction": 2, "rpt_noise_candidate": 0,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ with ranked as (
             partition by portfolio.kpi_id order by cycles.starts_on desc, portfolio.cycle_id asc
         ) as newness
     from {{ ref("fct_kpi_portfolio") }} as portfolio
-    cross join {{ ref("int_audit__context") }} as audits
+    cross join {{ ref("int_audit__context") }}
     inner join {{ ref("dim_cycle") }} as cycles on portfolio.cycle_id = cycles.cycle_id
 )
 

@@ -119,9 +119,9 @@ WITHHELD = ", ".join(
         *(
             f"{name} = null"
             for name in (
-                "cost_basis", "currency", "finding", "baseline_level", "level_after", "effect", "effect_margin", "statistic",
-                "p_value", "minimum_effect", "cost_per_unit_amount", "volume_to_date", "cost_to_date_amount",
-                "remaining_cost_amount", "projected_cost_amount",
+                "cost_basis", "currency", "finding", "baseline_level", "level_after", "effect", "effect_margin",
+                "statistic", "p_value", "minimum_effect", "cost_per_unit_amount", "volume_to_date",
+                "cost_to_date_amount", "remaining_cost_amount", "projected_cost_amount",
             )
         ),
     ]

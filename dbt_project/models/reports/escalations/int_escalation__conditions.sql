@@ -103,6 +103,14 @@ conflicts as (
         and coalesce(conflicts.resolved_on, watch.as_of) >= watch.watched_from
 ),
 
+open_conflicts as (
+    select distinct
+        key_result_id,
+        kpi_id
+    from conflicts
+    where is_open
+),
+
 -- What a release moved the worse way, and is no conflict: the unit's own KPI, or the key result is not green.
 tremors as (
     select
@@ -110,7 +118,7 @@ tremors as (
         greatest(tremors.detected_on, watch.watched_from) as asked_from_on
     from {{ ref("fct_tremor") }} as tremors
     cross join watch
-    left join (select distinct key_result_id, kpi_id from conflicts where is_open) as open_conflicts
+    left join open_conflicts
         on tremors.key_result_id = open_conflicts.key_result_id and tremors.kpi_id = open_conflicts.kpi_id
     left join {{ ref("int_kpi__withheld") }} as withheld on tremors.kpi_id = withheld.kpi_id
     where
@@ -174,8 +182,8 @@ select
     cast(null as {{ dbt.type_string() }}) as severity,
     'kpi' as subject_type,
     kpi_id as subject_id,
-    'moved by ' || {{ number_text("round(effect, 4)") }} || ' ' || unit || ' the worse way since ' || {{ as_text("event_on") }}
-    || ', by key result ' || key_result_id as detail,
+    'moved by ' || {{ number_text("round(effect, 4)") }} || ' ' || unit || ' the worse way since '
+    || {{ as_text("event_on") }} || ', by key result ' || key_result_id as detail,
     'accountable_owner' as owner_role,
     kpi_owner_id as owner_id,
     'standard' as ladder_id,
