@@ -29,7 +29,8 @@ def test_every_table_arrives_row_by_row(served):
             query = f"select {columns} from {{}} order by {table.key}"
             expected = connection.execute(query.format(table.name)).fetchall()
             assert served.sql(query.format(f"reports.{table.name}")) == expected, table.name
-            assert expected or table.name == "rpt_goalpost_ledger"
+            # No goal of the example was moved, and none of its cycles is closed.
+            assert expected or table.name in {"rpt_goalpost_ledger", "rpt_cycle_score"}
 
 
 def test_tables_explain_themselves(served):
