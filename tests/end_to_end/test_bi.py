@@ -21,7 +21,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield company
 
 
-# No goal of the golden company was moved, no cycle is closed, no KPI is idle, and its history is too short for placebos.
+# Of the golden company no goal was moved, no cycle is closed, no KPI is idle; its history is too short for placebos.
 NOTHING_TO_TELL = {
     *("rpt_goalpost_ledger", "rpt_cycle_score", "rpt_noise_candidate"),
     *("rpt_silo_conflict_placebo", "rpt_suggested_link"),
