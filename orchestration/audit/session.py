@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -193,7 +193,7 @@ def open_session(
     lake.ensure(LAKE_TABLES)
     with read_only(warehouse, lake.root, threads=threads, memory_limit=memory_limit) as connection:
         built, known_at = built_for(connection, warehouse)
-        _show_lake(connection, lake, known_at)
+        show_lake(connection, lake, known_at=known_at)
         marts_audit_id = None
         if stage == "reports":
             row = connection.execute(
@@ -233,21 +233,33 @@ def built_for(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> tuple[d
     return as_of, known_at
 
 
-def _show_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, known_at: datetime) -> None:
-    """Make the committed rows that were known by `known_at` readable, one view per table of the lake.
+def show_lake(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    entities: Iterable[str] = LAKE_TABLES,
+    *,
+    known_at: datetime | None = None,
+) -> None:
+    """Make committed rows readable, as `lake.loads` and one view for each of the lake's tables.
 
     An audit's own rows stay in sight whenever they were written: what an earlier step of this run found is not a fact
     about the business date.
+
+    Args:
+        connection: From `read_only`, with the lake's folder in reach.
+        lake: The lake.
+        entities: Its tables, as `definitions/people`.
+        known_at: Naive UTC; what became known later is left out. Nothing is when None.
     """
     root = Lake(lake.root.resolve())
+    known = f" where kind = 'audit' or loaded_at <= timestamp '{known_at:%Y-%m-%d %H:%M:%S.%f}'" if known_at else ""
     # A table, not a view: every other table of the lake is filtered by it, and the ledger is one small file per load.
     connection.execute(
-        "create table lake.loads as select * from "
-        f"read_parquet({_quoted(root.glob('loads'))}, union_by_name = true) "
-        f"where kind = 'audit' or loaded_at <= timestamp '{known_at:%Y-%m-%d %H:%M:%S.%f}'"
+        f"create table lake.loads as select * from read_parquet({_quoted(root.glob('loads'))}, union_by_name = true)"
+        + known
     )
-    for entity, schema in LAKE_TABLES.items():
-        load = "load_id" if "load_id" in schema.names else "audit_id"
+    for entity in entities:
+        load = "load_id" if "load_id" in LAKE_TABLES[entity].names else "audit_id"
         connection.execute(
             f"create view lake.{entity.replace('/', '_')} as select * from "
             f"read_parquet({_quoted(root.glob(entity))}, union_by_name = true) "

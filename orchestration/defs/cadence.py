@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -13,6 +14,9 @@ from orchestration.defs.transformation import WAREHOUSE_POOL
 from orchestration.errors import LosError
 from orchestration.planning.cycles import Cycle, read_cycles, to_close, to_lock, to_plan, to_review
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.planning.plan import PlanReport
 
 CLOSED_CYCLES = dg.AssetKey(["releases", "closed_cycles"])
 PLAN, LOCK, REVIEW, CLOSE = "plan_cycle", "lock_cycle", "weekly_review", "close_cycle"
@@ -28,13 +32,9 @@ class CycleDay(dg.Config):
 @dg.op
 def judge_plan(context: dg.OpExecutionContext, config: CycleDay, project: ProjectResource) -> None:
     """Judge the plan and write its page. A plan that is not ready yet is news, and no failure of the run."""
-    from orchestration.planning.plan import plan_cycle
     from orchestration.publication.pages.planning import summary
 
-    try:
-        report = plan_cycle(project.settings, config.cycle, as_of=_day(config, project.settings))
-    except LosError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+    report = _judged(config, project.settings)
     context.log.info(report.as_text())
     context.add_output_metadata(
         {
@@ -49,13 +49,9 @@ def judge_plan(context: dg.OpExecutionContext, config: CycleDay, project: Projec
 @dg.op
 def judge_lock(context: dg.OpExecutionContext, config: CycleDay, project: ProjectResource) -> None:
     """Say what was locked, and fail when some of it is no plan: the lock itself is a day and needs nobody."""
-    from orchestration.planning.plan import plan_cycle
     from orchestration.publication.pages.planning import summary
 
-    try:
-        report = plan_cycle(project.settings, config.cycle, as_of=_day(config, project.settings))
-    except LosError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+    report = _judged(config, project.settings)
     context.add_output_metadata({"verdict": summary(report.facts), "page": dg.MetadataValue.path(report.page)})
     if not report.facts.is_ready:
         raise dg.Failure(
@@ -77,8 +73,14 @@ def lock_cycle_job() -> None:
     judge_lock()
 
 
-def _day(config: CycleDay, settings: Settings) -> date:
-    return date.fromisoformat(config.as_of) if config.as_of else current_as_of(settings)
+def _judged(config: CycleDay, settings: Settings) -> "PlanReport":
+    from orchestration.planning.plan import plan_cycle
+
+    day = date.fromisoformat(config.as_of) if config.as_of else current_as_of(settings)
+    try:
+        return plan_cycle(settings, config.cycle, as_of=day)
+    except LosError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
 def definitions(settings: Settings) -> dg.Definitions:

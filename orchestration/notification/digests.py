@@ -10,9 +10,7 @@ from datetime import date
 from itertools import groupby
 from pathlib import Path
 
-import duckdb
-
-from orchestration.audit.session import read_only
+from orchestration.audit.session import read_only, show_lake
 from orchestration.lake.store import Lake
 from orchestration.notification.chat import harmless
 from orchestration.publication.tables import Row, rows_of
@@ -25,8 +23,7 @@ LINES_SHOWN = 20
 WAITING = """
 with addresses as (
     select person_id, email
-    from read_parquet(getvariable('people'), union_by_name = true)
-    where load_id in (select load_id from read_parquet(getvariable('loads'), union_by_name = true))
+    from lake.definitions_people
     qualify row_number() over (partition by person_id order by loaded_at desc, load_id desc) = 1
         and not coalesce(is_deleted, false)
 )
@@ -90,9 +87,7 @@ def waiting_escalations(warehouse: Path, lake: Lake) -> list[Row]:
         duckdb.Error: The reports were never built.
     """
     with read_only(warehouse, lake.root) as connection:
-        root = Lake(lake.root.resolve())
-        _set(connection, "people", root.glob("definitions/people"))
-        _set(connection, "loads", root.glob("loads"))
+        show_lake(connection, lake, ["definitions/people"])
         return rows_of(connection, WAITING)
 
 
@@ -166,8 +161,3 @@ def _link(site_url: str | None) -> list[str]:
 
 def _fingerprint(content: Iterable[object]) -> str:
     return hashlib.sha256(json.dumps(list(content)).encode()).hexdigest()
-
-
-def _set(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
-    escaped = value.replace("'", "''")
-    connection.execute(f"set variable {name} = '{escaped}'")

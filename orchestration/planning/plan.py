@@ -9,12 +9,10 @@ models that the verdict needs are built on it. Lake, warehouse, releases and gov
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,6 +30,7 @@ from orchestration.ingestion.mapping.load import read_mapped_definitions
 from orchestration.ingestion.registry import KpiRegistry
 from orchestration.lake.store import SCHEMA_FILE, Lake
 from orchestration.planning.cycles import Cycle, cycles_of
+from orchestration.publication import durable_files
 from orchestration.publication.manifest import code_version
 from orchestration.publication.pages.planning import planning_page, summary
 from orchestration.publication.plan_facts import PlanFacts, read_plan
@@ -134,7 +133,7 @@ def plan_cycle(
     scratch = settings.model_copy(
         update={"data_dir": folder, "company_dir": directory, "landing_dir": landing, "known_at": None}
     )
-    with _alone(folder):
+    with durable_files.exclusive(folder):  # one plan at a time uses the folder
         prepare(scratch)
         with started_early(scratch):
             lake = _scratch_lake(settings, scratch)
@@ -157,15 +156,6 @@ def _no_cycle(directory: Path, cycle: str, known: Sequence[Cycle]) -> LosError:
         expected=f"one of {', '.join(names)}" if names else "a cycle in cycles.yml",
         remedy=f"did you mean {close}?" if close else "add it to cycles.yml",
     )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one plan at a time use the folder; the lock goes with its process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _scratch_lake(settings: Settings, scratch: Settings) -> Lake:

@@ -1,21 +1,24 @@
 """What each published table means, for every tool at once: columns with unit, keys, references, metrics, tiles.
 
-Read from the dbt manifest and written into each release as `bi/catalog.json`. PostgreSQL, LookML, the Metabase files
-and the data dictionary are all made from it, so that a thing has one description, one unit and one definition.
+Read from the dbt manifest and project, and written into each release as `bi/catalog.json`. PostgreSQL, LookML, the
+Metabase files and the data dictionary are all made from it, so that a thing has one description, unit and definition.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestration.errors import PublicationError
 from orchestration.publication.report_files import RELEASE_COLUMNS, RELEASE_TABLE, REPORTS_SCHEMA
+from orchestration.transformation import DBT_PROJECT_DIR
 
 CATALOG_FILE = "bi/catalog.json"
 
@@ -34,7 +37,7 @@ UNIT_OF_SUFFIX = {
     "share": "share",
     "version": "number",
 }
-"""Last word of a column's name -> its unit. What has none of these declares its unit in dbt (`meta`)."""
+"""Last word of a column's name -> its unit. What has none of these declares its unit in dbt, as variable or `meta`."""
 
 AGGREGATES = ("count", "count_distinct", "sum", "average", "min", "max")
 """What a measure may do, by dbt's names."""
@@ -300,27 +303,33 @@ def _table(node: Mapping[str, Any], references: tuple[Reference, ...]) -> Table:
             remedy="declare it in the model's yml file",
         )
     led_on = {reference.column for reference in references}
-    units = meta.get("units") or {}
     return Table(
         name=node["name"],
         description=_line(node["description"]),
         key=key,
         columns=tuple(
-            _column(column, units, is_key=name == key, leads_on=name in led_on)
-            for name, column in node["columns"].items()
+            _column(column, is_key=name == key, leads_on=name in led_on) for name, column in node["columns"].items()
         ),
         references=references,
     )
 
 
-def _column(column: Mapping[str, Any], units: Mapping[str, str], *, is_key: bool, leads_on: bool) -> Column:
+@functools.cache
+def _declared_units() -> Mapping[str, str]:
+    """Return the units that the dbt project declares by name of a column."""
+    project = yaml.safe_load((DBT_PROJECT_DIR / "dbt_project.yml").read_text(encoding="utf-8"))
+    units: Mapping[str, str] = project["vars"][project["name"]]["units"]
+    return units
+
+
+def _column(column: Mapping[str, Any], *, is_key: bool, leads_on: bool) -> Column:
     name, kind = column["name"], column["data_type"]
     return Column(
         name=name,
         type=kind,
         role="key" if is_key else "reference" if leads_on else _role(name, kind),
         unit=(
-            _meta(column).get("unit") or units.get(name) or UNIT_OF_SUFFIX.get(name.rsplit("_", 1)[-1])
+            _meta(column).get("unit") or _declared_units().get(name) or UNIT_OF_SUFFIX.get(name.rsplit("_", 1)[-1])
             if kind in NUMBERS
             else None
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestration.audit.session import read_only
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page
 from orchestration.publication.pages.planning import planning_page
 from orchestration.publication.pages.weekly import weekly_page
@@ -13,7 +14,7 @@ from orchestration.publication.review import Review
 from orchestration.publication.weekly_facts import read_week
 
 
-def cycle_pages(warehouse: Path, review: Review) -> list[Page]:
+def cycle_pages(warehouse: Path, review: Review, links: Links) -> list[Page]:
     """Return the pages; none while the gate is closed, for their figures did not pass either.
 
     Raises:
@@ -27,7 +28,7 @@ def cycle_pages(warehouse: Path, review: Review) -> list[Page]:
             return []
         cycles = planned_cycles(connection)
         plans = [plan for cycle in cycles if (plan := read_plan(connection, cycle, hidden=hidden)) is not None]
-        pages = [weekly_page(read_week(connection))]
+        pages = [weekly_page(read_week(connection), review, links)]
     for number, plan in enumerate(plans):
         file = "planning.html" if number == 0 else f"planning-{number + 1}.html"
         name = "Planning" if len(plans) == 1 else f"Plan {plan.cycle['cycle_name']}"

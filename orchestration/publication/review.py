@@ -18,9 +18,8 @@ from expectations.catalogue import Catalogue
 from expectations.rule import STAGES, Rule
 from orchestration.audit.gate import Verdict
 from orchestration.audit.outcomes import RuleOutcome
-from orchestration.audit.session import read_only
+from orchestration.audit.session import read_only, show_lake
 from orchestration.lake.store import Lake
-from orchestration.publication.report_files import quoted
 from orchestration.publication.signals import Signals, read_signals
 from orchestration.publication.subjects import Subjects, grouped_by, read_subjects
 from orchestration.publication.tables import Row, rows_of
@@ -432,19 +431,8 @@ def read_review(
 def _open(warehouse: Path, lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse, with the committed rows of the lake's tables that the site reads as `lake.<table>`."""
     lake.ensure(LAKE_TABLES)
-    root = Lake(lake.root.resolve())
-    with read_only(warehouse, root.root) as connection:
-        connection.execute(
-            "create table lake.committed as select load_id from "
-            f"read_parquet({quoted(root.glob('loads'))}, union_by_name = true)"
-        )
-        for entity in _LAKE:
-            load = "load_id" if "load_id" in LAKE_TABLES[entity].names else "audit_id"
-            connection.execute(
-                f"create view lake.{entity.replace('/', '_')} as select * from "
-                f"read_parquet({quoted(root.glob(entity))}, union_by_name = true) "
-                f"where {load} in (select load_id from lake.committed)"
-            )
+    with read_only(warehouse, lake.root) as connection:
+        show_lake(connection, lake, _LAKE)
         connection.execute(NEWEST_LOAD_OF_EACH_FILE)
         yield connection
 

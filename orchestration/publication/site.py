@@ -94,7 +94,7 @@ def build_site(
     """
     review = read_review(warehouse=warehouse, lake=lake, verdict=verdict, outcomes=outcomes, catalogue=catalogue)
     links = links_of(review)
-    pages = main_pages(review, run, links, cycle_pages(warehouse, review))
+    pages = main_pages(review, run, links, cycle_pages(warehouse, review, links))
     try:
         with durable_files.exclusive(out_dir):
             durable_files.collect_orphans(out_dir)

@@ -1,4 +1,4 @@
-"""What the weekly review works from: what is open, what changed in a week, what must be decided and by whom.
+"""What the weekly review works from: what changed in a week, what must be decided and by whom.
 
 Only exceptions: whatever is as it should be has no row here.
 """
@@ -16,20 +16,6 @@ from orchestration.publication.tables import Row, rows_of
 WEEK_DAYS = 7
 SOON_DAYS = 14
 """How far ahead a review looks for what is due: the one after next would find it late."""
-_ESCALATIONS = "fct_escalation"
-_OPEN_BY = (("is_open", "is_open"), ("resolved_on", "resolved_on is null"))
-# The table is another's: what is shown of it is what it has of these, under these headings.
-ESCALATION_COLUMNS = (
-    ("Escalation", ("trigger_type", "trigger")),
-    ("Rule", ("rule_id",)),
-    ("About", ("subject_name", "subject_id")),
-    ("Owner", ("owner_name", "owner_id", "person_id")),
-    ("Next action", ("next_action",)),
-    ("Level", ("level", "escalation_level")),
-    ("Opened", ("opened_on", "opened_at")),
-    ("Due", ("due_on", "due_at")),
-    ("Age, days", ("age_days",)),
-)
 
 _PEOPLE = """
 with run as (select as_of from intermediate.int_run__context),
@@ -115,7 +101,6 @@ class WeeklyFacts:
 
     Attributes:
         as_of: Business date.
-        escalations: Open ones, by heading; None when the warehouse keeps none.
         status_changes: Key results whose status is another than a week ago.
         goal_changes: Changes after the lock, and resets, of the week.
         score_changes: Closed key results whose figures were restated since.
@@ -123,7 +108,6 @@ class WeeklyFacts:
     """
 
     as_of: date
-    escalations: Sequence[Row] | None
     status_changes: Sequence[Row]
     goal_changes: Sequence[Row]
     score_changes: Sequence[Row]
@@ -135,32 +119,8 @@ def read_week(connection: duckdb.DuckDBPyConnection) -> WeeklyFacts:
     (day,) = connection.execute("select as_of from intermediate.int_run__context").fetchone() or (date.min,)
     return WeeklyFacts(
         as_of=day,
-        escalations=_escalations(connection),
         status_changes=rows_of(connection, _STATUS_CHANGES),
         goal_changes=rows_of(connection, _GOAL_CHANGES),
         score_changes=rows_of(connection, _SCORE_CHANGES),
         decisions=rows_of(connection, _DECISIONS),
     )
-
-
-def _escalations(connection: duckdb.DuckDBPyConnection) -> list[Row] | None:
-    for schema, table in (("reports", "rpt_escalation"), ("marts", _ESCALATIONS)):
-        columns = {
-            name
-            for (name,) in connection.execute(
-                "select column_name from duckdb_columns() where schema_name = ? and table_name = ?", [schema, table]
-            ).fetchall()
-        }
-        if not columns:
-            continue
-        shown = [
-            (heading, next(name for name in names if name in columns))
-            for heading, names in ESCALATION_COLUMNS
-            if columns.intersection(names)
-        ]
-        condition = next((condition for name, condition in _OPEN_BY if name in columns), None)
-        selected = ", ".join(f'{name} as "{heading}"' for heading, name in shown)
-        where = f" where {condition}" if condition else ""
-        order = next((name for heading, name in shown if heading == "Due"), shown[0][1])
-        return rows_of(connection, f"select {selected} from {schema}.{table}{where} order by {order}")
-    return None

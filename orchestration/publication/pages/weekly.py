@@ -3,64 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
 
 from orchestration.publication.pages.cells import badge, words
+from orchestration.publication.pages.escalations import escalations_table, split
+from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page
 from orchestration.publication.pages.sections import TEMPLATE, Section
+from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
 from orchestration.publication.text import counted, moment, percent
-from orchestration.publication.weekly_facts import ESCALATION_COLUMNS, WeeklyFacts
+from orchestration.publication.weekly_facts import WeeklyFacts
 
 
-def weekly_page(facts: WeeklyFacts) -> Page:
+def weekly_page(facts: WeeklyFacts, review: Review, links: Links) -> Page:
     """Return the page of one week."""
     title = f"Weekly review, {moment(facts.as_of)}"
-    content = {"sentences": [_sum(facts)], "sections": _sections(facts)}
+    open_, _, _ = split(review.escalations)
+    content = {
+        "sentences": [_sum(facts, len(open_))],
+        "sections": [
+            Section("escalations", "Open escalations", [], [escalations_table(open_, links)]),
+            Section("changed", "What changed", [], _changes(facts)),
+            Section("decisions", "Decisions wanted", [], [_decisions(facts.decisions)]),
+        ],
+    }
     return Page("weekly.html", "Weekly review", title, TEMPLATE, content)
 
 
-def _sum(facts: WeeklyFacts) -> str:
+def _sum(facts: WeeklyFacts, open_count: int) -> str:
     said = [
+        counted(open_count, "escalation is open", "escalations are open"),
         counted(len(facts.decisions), "decision is wanted", "decisions are wanted"),
         counted(len(facts.status_changes), "key result changed status", "key results changed status"),
     ]
-    if facts.escalations is not None:
-        said.insert(0, counted(len(facts.escalations), "escalation is open", "escalations are open"))
     return f"{'; '.join(said)}. What is as it should be is not listed."
-
-
-def _sections(facts: WeeklyFacts) -> list[Section]:
-    sections = [
-        Section("changed", "What changed", [], _changes(facts)),
-        Section("decisions", "Decisions wanted", [], [_decisions(facts.decisions)]),
-    ]
-    if facts.escalations is not None:
-        sections.insert(0, Section("escalations", "Open escalations", [], [_escalations(facts.escalations)]))
-    return sections
-
-
-def _escalations(rows: Sequence[Row]) -> Table:
-    headings = [heading for heading, _ in ESCALATION_COLUMNS if rows and heading in rows[0]]
-    return Table(
-        "open-escalations",
-        "Escalations that are not resolved, by the day on which they are due",
-        [Column(heading, _plain(heading), is_facet=heading == "Owner") for heading in headings],
-        rows,
-        download="open-escalations.csv",
-        empty="No escalation is open.",
-    )
-
-
-def _plain(heading: str) -> Any:
-    def show(row: Row) -> Cell:
-        value = row[heading]
-        if isinstance(value, datetime | date):
-            return Cell(moment(value), sort=moment(value))
-        return Cell("" if value is None else words(str(value)) if heading == "Escalation" else str(value))
-
-    return show
 
 
 def _changes(facts: WeeklyFacts) -> list[Table]:

@@ -15,29 +15,22 @@ with watch as (
 ),
 
 red_days as (
+    {% for trigger_type, condition in [
+        ("off_track", "status = 'off_track'"), ("divergence", "abs(divergence) > 1"),
+    ] -%}
     select
-        days.key_result_id,
-        days.champion_id,
-        days.as_of,
-        days.progress,
-        days.expected_progress,
-        days.reported_status,
-        days.status,
-        'off_track' as trigger_type
-    from {{ ref("fct_key_result_daily") }} as days
-    where days.status = 'off_track'
-    union all
-    select
-        days.key_result_id,
-        days.champion_id,
-        days.as_of,
-        days.progress,
-        days.expected_progress,
-        days.reported_status,
-        days.status,
-        'divergence' as trigger_type
-    from {{ ref("fct_key_result_daily") }} as days
-    where abs(days.divergence) > 1
+        key_result_id,
+        champion_id,
+        as_of,
+        progress,
+        expected_progress,
+        reported_status,
+        status,
+        '{{ trigger_type }}' as trigger_type
+    from {{ ref("fct_key_result_daily") }}
+    where {{ condition }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 islands as (
