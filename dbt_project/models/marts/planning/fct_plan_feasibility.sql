@@ -189,6 +189,7 @@ compared as (
         best.period_end_on as best_move_ended_on,
         case
             when windows.link_type <> 'measures' then 'not_measured_by_this_kpi'
+            when windows.direction = 'milestone' then 'a_milestone'
             when windows.type = 'baseline' then 'baseline_only'
             when
                 windows.is_level_kept
@@ -203,6 +204,7 @@ compared as (
         end as null_reason,
         case
             when windows.link_type <> 'measures' then 'not_measured_by_this_kpi'
+            when windows.direction = 'milestone' then 'a_milestone'
             when windows.measured_as = 'sum_to_date' and not windows.is_level_kept then 'a_sum'
             when
                 windows.is_level_kept
