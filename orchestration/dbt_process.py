@@ -40,6 +40,8 @@ class DbtProcess:
             "DBT_TARGET_PATH": str(target),
             "DBT_LOG_PATH": str(target),
             "DBT_LOG_FORMAT": "json",
+            # Debug lines cost a run seconds; the SQL of each model lies in the target folder.
+            "DBT_LOG_LEVEL_FILE": "info",
             "DBT_USE_COLORS": "false",
             "DBT_USE_COLORS_FILE": "false",
             "PYTHONUNBUFFERED": "1",

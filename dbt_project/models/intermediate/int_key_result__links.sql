@@ -20,7 +20,8 @@ weighed as (
     select
         *,
         sum(case when link_type = 'measures' then coalesce(weight, 0) end) over (
-            partition by key_result_interval_key
+            partition by key_result_interval_key order by kpi_id
+            rows between unbounded preceding and unbounded following
         ) as total_weight,
         count(case when link_type = 'measures' then 1 end) over (
             partition by key_result_interval_key

@@ -1,14 +1,27 @@
-with averages as (
+with units as (
     select
         kpi_id,
         rebased_on,
-        count(*) as point_count,
-        avg(value) as centre,
-        avg(abs(change)) as average_moving_range,
-        min(period_start_on) as starts_on,
-        max(period_start_on) as ends_on
+        {{ sum_unit("value") }} as value_unit,
+        {{ sum_unit("change") }} as change_unit
     from {{ ref("int_kpi__points") }}
     group by kpi_id, rebased_on
+),
+
+averages as (
+    select
+        points.kpi_id,
+        points.rebased_on,
+        count(*) as point_count,
+        {{ exact_sum("points.value", "units.value_unit") }} / count(*) as centre,
+        {{ exact_sum("abs(points.change)", "units.change_unit") }} / nullif(count(points.change), 0)
+            as average_moving_range,
+        max(units.change_unit) as change_unit,
+        min(points.period_start_on) as starts_on,
+        max(points.period_start_on) as ends_on
+    from {{ ref("int_kpi__points") }} as points
+    inner join units on points.kpi_id = units.kpi_id and points.rebased_on = units.rebased_on
+    group by points.kpi_id, points.rebased_on
 ),
 
 screening as (
@@ -23,6 +36,7 @@ ranges as (
         points.kpi_id,
         points.rebased_on,
         abs(points.change) as moving_range,
+        screening.change_unit,
         {{ is_range_kept(
             "abs(points.change)", "screening.average_moving_range", "screening.tolerance"
         ) }} as is_kept
@@ -34,7 +48,8 @@ screened as (
     select
         kpi_id,
         rebased_on,
-        avg(case when is_kept then moving_range end) as average_moving_range
+        {{ exact_sum("case when is_kept then moving_range end", "change_unit") }}
+        / nullif(count(case when is_kept then moving_range end), 0) as average_moving_range
     from ranges
     group by kpi_id, rebased_on
 ),

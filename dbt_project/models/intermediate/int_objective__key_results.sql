@@ -45,7 +45,10 @@ weighed as (
             when min(coalesce(weight, 0)) over (partition by objective_id, day) < 0 then 0
             when count(weight) over (partition by objective_id, day) < count(*) over (partition by objective_id, day)
                 then 0
-            else sum(weight) over (partition by objective_id, day)
+            else sum(weight) over (
+                partition by objective_id, day order by key_result_id
+                rows between unbounded preceding and unbounded following
+            )
         end as total_weight
     from placed
 )

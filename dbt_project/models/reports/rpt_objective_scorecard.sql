@@ -24,7 +24,9 @@ counted as (
         count(case when status = '{{ status }}' then 1 end) as {{ status }}_count,
         {% endfor -%}
         max({{ status_severity("status") }}) as severity,
-        case when count(progress) = count(*) then sum(weight_share * progress) end as progress,
+        case
+            when count(progress) = count(*) then {{ sum_in_order("weight_share * progress", "key_result_id") }}
+        end as progress,
         max(case when is_weight_assumed then 1 else 0 end) as is_weight_assumed
     from key_results
     group by objective_id
@@ -146,7 +148,7 @@ trees as (
         max(case when own.is_part_withheld then 1 else 0 end) as is_part_withheld,
         case
             when count(own.shown_progress) = count(case when own.shown_count > 0 then 1 end)
-                then avg(own.shown_progress)
+                then {{ sum_in_order("own.shown_progress", "own.objective_id") }} / nullif(count(own.shown_progress), 0)
         end as progress
     from {{ ref("int_objective__descendants") }} as descendants
     inner join own as newest on descendants.objective_id = newest.objective_id and descendants.day = newest.as_of

@@ -26,9 +26,11 @@ champions as (
         count(case when not is_withheld and divergence < 0 then 1 end) as pessimistic_count,
         avg(case when not is_withheld then cast(divergence as double) end) as mean_divergence,
         count(confidence * outcome) as forecast_count,
-        avg(case when outcome is not null then confidence end) as mean_confidence,
+        {{ sum_in_order("case when outcome is not null then confidence end", "check_in_id") }}
+        / nullif(count(confidence * outcome), 0) as mean_confidence,
         avg(case when confidence is not null then outcome end) as achieved_share,
-        avg((confidence - outcome) * (confidence - outcome)) as brier_score,
+        {{ sum_in_order("(confidence - outcome) * (confidence - outcome)", "check_in_id") }}
+        / nullif(count(confidence * outcome), 0) as brier_score,
         max(reported_on) as newest_on
     from check_ins
     group by champion_id

@@ -83,7 +83,7 @@ totals as (
         kpi_id,
         record_key,
         person_id,
-        sum(weight) as weight
+        {{ sum_in_order("weight", "input_name") }} as weight
     from judged
     group by kpi_id, record_key, person_id
 ),

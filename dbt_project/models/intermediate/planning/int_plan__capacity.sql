@@ -16,8 +16,8 @@ stated as (
         intervals.org_unit_id,
         count(distinct coalesce(intervals.measure, 'hours')) as measure_count,
         min(coalesce(intervals.measure, 'hours')) as measure,
-        sum(intervals.capacity) as capacity,
-        sum(coalesce(intervals.business_as_usual, 0)) as business_as_usual,
+        {{ sum_in_order("intervals.capacity", "intervals.source_row") }} as capacity,
+        {{ sum_in_order("coalesce(intervals.business_as_usual, 0)", "intervals.source_row") }} as business_as_usual,
         min(intervals.source_file) as source_file,
         min(intervals.source_row) as source_row
     from intervals
@@ -35,7 +35,7 @@ asked as (
         demand.org_unit_id,
         key_results.key_result_id,
         key_results.weight_share,
-        sum(demand.demand) as demand,
+        {{ sum_in_order("demand.demand", "demand.position") }} as demand,
         count(distinct coalesce(demand.measure, 'hours')) as measure_count,
         min(coalesce(demand.measure, 'hours')) as measure
     from {{ ref("int_plan__key_results") }} as key_results
@@ -74,7 +74,10 @@ lined_up as (
             partition by pairs.cycle_id, pairs.org_unit_id
             order by coalesce(asked.weight_share / nullif(asked.demand, 0), 1e9), -asked.demand, asked.key_result_id
         ) as place,
-        sum(coalesce(asked.demand, 0)) over (partition by pairs.cycle_id, pairs.org_unit_id) as total_demand,
+        sum(coalesce(asked.demand, 0)) over (
+            partition by pairs.cycle_id, pairs.org_unit_id order by asked.key_result_id
+            rows between unbounded preceding and unbounded following
+        ) as total_demand,
         sum(coalesce(asked.demand, 0)) over (
             partition by pairs.cycle_id, pairs.org_unit_id
             order by coalesce(asked.weight_share / nullif(asked.demand, 0), 1e9), -asked.demand, asked.key_result_id

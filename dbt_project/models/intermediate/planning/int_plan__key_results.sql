@@ -94,7 +94,10 @@ described as (
 totalled as (
     select
         *,
-        sum(stated_weight) over (partition by objective_id, cycle_id) as total_weight,
+        sum(stated_weight) over (
+            partition by objective_id, cycle_id order by key_result_id
+            rows between unbounded preceding and unbounded following
+        ) as total_weight,
         count(*) over (partition by objective_id, cycle_id) as siblings
     from described
 )

@@ -56,8 +56,10 @@ memories as (
     select
         changes.kpi_id,
         case
-            when stddev_samp(changes.change) > 0 and stddev_samp(earlier_changes.change) > 0
-                then corr(changes.change, earlier_changes.change)
+            when
+                {{ aggregate_in_order("stddev_samp", "changes.change", "changes.period_index") }} > 0
+                and {{ aggregate_in_order("stddev_samp", "earlier_changes.change", "changes.period_index") }} > 0
+                then {{ aggregate_in_order("corr", "changes.change, earlier_changes.change", "changes.period_index") }}
         end as memory
     from changes
     inner join changes as earlier_changes
@@ -84,8 +86,12 @@ plain as (
         ] -%}
     -- Of a KPI that never changes there is none.
     case
-        when stddev_samp({{ first }}.change) > 0 and stddev_samp({{ second }}.change) > 0
-            then corr({{ first }}.change, {{ second }}.change)
+        when
+            {{ aggregate_in_order("stddev_samp", first ~ ".change", "changes.period_index") }} > 0
+            and {{ aggregate_in_order("stddev_samp", second ~ ".change", "changes.period_index") }} > 0
+            then {{ aggregate_in_order(
+                "corr", first ~ ".change, " ~ second ~ ".change", "changes.period_index"
+            ) }}
     end as {{ name }}{{ "," if not loop.last }}
     {% endfor %}
     from pairs

@@ -23,13 +23,12 @@ near as (
             "case when points.period_index >= pairs.event_index - " ~ tremor_baseline()
             ~ " and points.period_index < pairs.event_index then points.value_adjusted end", "points.period_index"
         ) }} as baseline_sum,
-        stddev_samp(
-            case
-                when
-                    points.period_index >= pairs.event_index - {{ tremor_baseline() }}
-                    and points.period_index < pairs.event_index then points.value_adjusted
-            end
-        ) as baseline_deviation,
+        {{ aggregate_in_order(
+            "stddev_samp",
+            "case when points.period_index >= pairs.event_index - " ~ tremor_baseline()
+            ~ " and points.period_index < pairs.event_index then points.value_adjusted end",
+            "points.period_index"
+        ) }} as baseline_deviation,
         count(
             case
                 when
@@ -81,11 +80,11 @@ compared as (
         seen.tremor_key,
         count(placebos.period_index) as placebo_count,
         count(case when placebos.rise >= seen.peak_level - seen.baseline then 1 end) as rise_count,
-        avg(placebos.rise) as rise_mean,
-        stddev_samp(placebos.rise) as rise_deviation,
+        {{ aggregate_in_order("avg", "placebos.rise", "placebos.period_index") }} as rise_mean,
+        {{ aggregate_in_order("stddev_samp", "placebos.rise", "placebos.period_index") }} as rise_deviation,
         count(case when placebos.fall >= seen.baseline - seen.trough_level then 1 end) as fall_count,
-        avg(placebos.fall) as fall_mean,
-        stddev_samp(placebos.fall) as fall_deviation
+        {{ aggregate_in_order("avg", "placebos.fall", "placebos.period_index") }} as fall_mean,
+        {{ aggregate_in_order("stddev_samp", "placebos.fall", "placebos.period_index") }} as fall_deviation
     from seen
     inner join placebos on {{ placebos_of("seen", "placebos") }}
     group by seen.tremor_key
@@ -96,7 +95,7 @@ limits as (
         seen.tremor_key,
         count(*) as period_count,
         {{ sum_in_order("points.value_adjusted", "points.period_index") }} / count(*) as centre,
-        avg(abs(points.change)) as average_moving_range
+        {{ aggregate_in_order("avg", "abs(points.change)", "points.period_index") }} as average_moving_range
     from seen
     inner join {{ ref("int_tremor__points") }} as points
         on seen.kpi_id = points.kpi_id and seen.event_index > points.period_index

@@ -10,7 +10,9 @@ with key_results as (
         {% endfor -%}
         max({{ status_severity("status") }}) as severity,
         -- An objective with one unknown key result is unknown, never the mean of the rest.
-        case when count(progress) = count(*) then sum(weight_share * progress) end as progress,
+        case
+            when count(progress) = count(*) then {{ sum_in_order("weight_share * progress", "key_result_id") }}
+        end as progress,
         max(case when is_weight_assumed then 1 else 0 end) as is_weight_assumed
     from {{ ref("int_objective__key_results") }}
     group by objective_id, day
@@ -68,7 +70,8 @@ trees as (
         max(own.severity) as severity,
         -- Each objective counts once, however many key results it has and whatever their weights are out of.
         case
-            when count(own.progress) = count(case when own.key_result_count > 0 then 1 end) then avg(own.progress)
+            when count(own.progress) = count(case when own.key_result_count > 0 then 1 end)
+                then {{ sum_in_order("own.progress", "own.objective_id") }} / nullif(count(own.progress), 0)
         end as progress
     from {{ ref("int_objective__descendants") }} as descendants
     inner join own on descendants.descendant_id = own.objective_id and descendants.figures_on = own.day

@@ -9,7 +9,10 @@ totalled as (
     select
         *,
         greatest(coalesce(weight, 0), 0) as stated_weight,
-        sum(greatest(coalesce(weight, 0), 0)) over (partition by objective_id, cycle_id) as total_weight,
+        sum(greatest(coalesce(weight, 0), 0)) over (
+            partition by objective_id, cycle_id order by key_result_id
+            rows between unbounded preceding and unbounded following
+        ) as total_weight,
         count(*) over (partition by objective_id, cycle_id) as siblings
     from locked
 ),
@@ -50,6 +53,7 @@ scopes as (
     select
         cycle_id,
         org_unit_id,
+        key_result_id,
         weight,
         is_moved
     from counted
@@ -57,6 +61,7 @@ scopes as (
     select
         cycle_id,
         '(all)' as org_unit_id,
+        key_result_id,
         weight,
         is_moved
     from counted
@@ -68,8 +73,8 @@ summed as (
         org_unit_id,
         count(*) as key_result_count,
         count(case when is_moved then 1 end) as moved_count,
-        sum(weight) as weight,
-        sum(case when is_moved then weight else 0 end) as moved_weight
+        {{ sum_in_order("weight", "key_result_id") }} as weight,
+        {{ sum_in_order("case when is_moved then weight else 0 end", "key_result_id") }} as moved_weight
     from scopes
     group by cycle_id, org_unit_id
 ),

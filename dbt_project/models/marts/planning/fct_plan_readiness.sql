@@ -165,7 +165,10 @@ asked as (
         key_results.sponsor_id as owner_id
     from {{ ref("fct_plan_feasibility") }} as figures
     inner join key_results on figures.key_result_id = key_results.key_result_id
-    where figures.link_type = 'measures' and not key_results.is_baseline_only
+    where
+        figures.link_type = 'measures'
+        and not key_results.is_baseline_only
+        and key_results.direction <> 'milestone'
 ),
 
 answered as (
