@@ -1,4 +1,4 @@
-"""A company drawn at random from all that its files may say, and drawn anew later. Docstrings are the failures prevented."""
+"""A company drawn at random, and drawn anew later. Each docstring is the failure that it prevents."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ cycles as (
     inner join {{ ref("int_run__context") }} as run on cycles.valid_from <= run.as_of and cycles.valid_to > run.as_of
 ),
 
--- What its objective does not stand for, a key result does not stand for either: from the day on which the current version
--- of the objective ceased to be committed, it is at most as much as that.
+-- What its objective does not stand for, a key result does not stand for either: from the day on which the current
+-- version of the objective ceased to be committed, it is at most as much as that.
 uncommitted as (
     select
         objectives.objective_id,

@@ -93,8 +93,9 @@ lined_up as (
         ) - coalesce(asked.demand, 0) as demand_cut_before,
         -- Hours and points add up to nothing, whoever states them.
         coalesce(
-            greatest(stated.measure_count, max(asked.measure_count) over (partition by pairs.cycle_id, pairs.org_unit_id))
-            > 1
+            greatest(
+                stated.measure_count, max(asked.measure_count) over (partition by pairs.cycle_id, pairs.org_unit_id)
+            ) > 1
             or least(stated.measure, min(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id))
             <> greatest(stated.measure, max(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id)),
             false
