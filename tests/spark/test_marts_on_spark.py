@@ -24,13 +24,15 @@ pytestmark = pytest.mark.spark
 PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
 LAKES = ["acme", "flights", "manufacturer"]
 PUBLISHED = ("marts", "reports")
-# A run of small queries: compiling them to machine code takes longer than running them as they are.
+# Small queries, planned for longer than they run: no compiling to machine code, and no inferring of filters.
 SPARK_DEFAULTS = """\
 spark.driver.defaultJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m
 spark.sql.adaptive.enabled false
 spark.sql.codegen.wholeStage false
+spark.sql.constraintPropagation.enabled false
 spark.sql.files.minPartitionNum 1
 """
+SPARK_ENVIRONMENT = {"LOS_SPARK_PARTITIONS": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def on_spark(sources: dict[str, Source], tmp_path_factory: pytest.TempPathFactor
     done = subprocess.run(
         [PYTHON, Path(__file__).with_name("build_on_spark.py"), plan],
         cwd=folder,
-        env=os.environ | {"SPARK_CONF_DIR": str(folder / "conf"), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
+        env=os.environ | SPARK_ENVIRONMENT | {"SPARK_CONF_DIR": str(folder / "conf")},
         capture_output=True,
         text=True,
         check=False,

@@ -69,7 +69,7 @@ select
     suggested.withheld_reason,
     case when suggested.withheld_reason is null then suggested.side * suggested.statistic end as statistic,
     case when suggested.withheld_reason is null then suggested.pair_p_value end as p_value,
-    {{ false_discovery_share() }} * suggested.p_rank / suggested.pair_count as p_limit,
+    cast({{ false_discovery_share() }} * suggested.p_rank / suggested.pair_count as double) as p_limit,
     suggested.history_count,
     cast(suggested.pair_count as int) as tested_pair_count,
     case when suggested.withheld_reason is null then suggested.is_adverse end as is_adverse,

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 select
     audit_id,

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(materialized=kept_as("view")) }}
 
 -- What was written first stays, whatever a later run would write. A report of an earlier day does not know of it.
 with ranked as (

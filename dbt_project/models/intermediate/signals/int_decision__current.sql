@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 {{ version_intervals(ref("stg_lake__decisions"), "decision_id") }}
 

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- An escalation may have several steps; one that vanished from the files was not taken.
 with versions as (

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- Who is claimed to lead whom: a driver its KPI, the KPI of a `drives` link the one that measures the key result best.
 with measured as (

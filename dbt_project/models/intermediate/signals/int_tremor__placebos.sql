@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- How far each KPI moved after every date that a placebo event can stand on, per lag that a link asks for: up from the
 -- baseline (rise), and down from it (fall).

@@ -43,8 +43,8 @@ grouped as (
         cycle_id,
         {{ joined_texts("case when mention_of_unit = 1 then key_result_org_unit_id end", "', '") }} as org_unit_ids,
         {{ joined_texts("case when mention = 1 then key_result_id end", "', '") }} as key_result_ids,
-        count(distinct key_result_org_unit_id) as org_unit_count,
-        count(distinct key_result_id) as key_result_count,
+        count(case when mention_of_unit = 1 then key_result_org_unit_id end) as org_unit_count,
+        count(case when mention = 1 then key_result_id end) as key_result_count,
         max(
             case when link_type = 'measures' and champion_id = data_steward_id then 1 else 0 end
         ) as is_judge_in_own_cause

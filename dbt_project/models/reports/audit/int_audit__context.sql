@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- A report without an audit of its own business date has none: then there is no row, and the reports withhold all.
 -- Nor does an audit count that knew more than the report does: an old report built again stands on its old audit.

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 {% for subject_type, model, id, name, unit, feed in [
     ("kpi", "dim_kpi", "kpi_id", "kpi_name", "org_unit_id", "feed_id"),

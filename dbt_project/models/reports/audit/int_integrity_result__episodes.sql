@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- An episode is an unbroken run of audits that put the rule to the subject and found it wanting. An audit that could
 -- not evaluate the rule neither ends an episode nor starts one.

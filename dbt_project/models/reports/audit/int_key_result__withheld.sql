@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- A key result is withheld for itself, its objective, its cycle, or a KPI that measures it.
 with failures as (

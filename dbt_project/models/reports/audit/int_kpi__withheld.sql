@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- The audit's verdict on a feed is one on each of its KPIs.
 with failures as (

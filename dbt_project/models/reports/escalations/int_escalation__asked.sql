@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 -- Who is asked for each role of the ladders. Nobody who has left, and for the head of the unit the nearest head above
 -- the owner who is not the owner.

@@ -1,4 +1,4 @@
-{{ config(materialized="ephemeral") }}
+{{ config(materialized=kept_as("ephemeral")) }}
 
 {#- Days after its end for which an escalation stays listed, as resolved. -#}
 {%- set days_listed = 90 -%}
