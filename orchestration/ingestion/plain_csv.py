@@ -177,27 +177,33 @@ def _query(
         "day": _day(raw["period"], contract),
         "value": f"try_cast({raw['value']} as double)",
     }
-    checks = [
+    sound = [
         f"c{width - 1} is not null and c{width} is null",
         "listed is not null",
         # The very first day is also what strptime makes of 'epoch'.
         f"day > date '{values.FIRST_DAY}' and day <= date '{today}'",
-        f"abs(value) < {values.LARGEST_EXACT}",
         f"not contains({raw['value']}, '_')",
-        f"case when value <> 0 then true else ltrim({raw['value']}, '0.') = '' end",
     ]
     if contract.date_format == "%Y-%m-%d":
-        checks.append(f"cast(day as varchar) = {raw['period']}")
+        sound.append(_is_iso_day(raw["period"], plain))
     if tokens := [token for token in contract.null_tokens if token]:
         none = ", ".join(map(literal, tokens))
-        checks += [f"trim({column}) not in ({none})" for column in raw.values()]
+        sound += [f"trim({column}) not in ({none})" for column in raw.values()]
     if "available_at" in raw:
         column = raw["available_at"]
         parsed["available"] = f"cast(try_cast({column} as timestamptz) as timestamp)"
         limit = latest.isoformat(sep=" ")
-        checks.append(f"available >= timestamp '{values.FIRST_DAY}' and available <= timestamp '{limit}'")
-        checks.append(f"strftime(available, '{_UTC_FORM}') = {column}")
-    checks += _limits(registry)
+        sound.append(f"available >= timestamp '{values.FIRST_DAY}' and available <= timestamp '{limit}'")
+        sound.append(f"strftime(available, '{_UTC_FORM}') = {column}")
+    # Most values lie within every KPI's range and are not 0: these need no look at their own range, nor at their text.
+    least, most = _shared_limits(registry)
+    common = [*sound, f"value >= {least!r}::double and value <= {most!r}::double and value <> 0"]
+    rare = [
+        *sound,
+        f"abs(value) < {values.LARGEST_EXACT}",
+        f"(value <> 0 or ltrim({raw['value']}, '0.') = '')",
+        f"value >= {_of_kpi('quick_lowest')} and value <= {_of_kpi('quick_highest')}",
+    ]
     period = "day"
     if any(kpi.grain != "day" for kpi in registry.kpis):
         period = f"case {_of_kpi('quick_grains')} " + " ".join(
@@ -208,7 +214,7 @@ def _query(
     available = ", available as available_at" if "available" in parsed else ""
     return f"""
         select
-            case when {" and ".join(f"({check})" for check in checks)} then listed end as kpi,
+            case when {" and ".join(common)} then listed when {" and ".join(rare)} then listed end as kpi,
             {period} as period_start,
             value
             {available}
@@ -234,17 +240,20 @@ def _bits(registry: KpiRegistry) -> int:
     return int(1 << (len(registry.kpis) * 128 - 1).bit_length())
 
 
-def _limits(registry: KpiRegistry) -> list[str]:
-    """Return the check of a value against its KPI's valid range; none where no KPI has one."""
+def _shared_limits(registry: KpiRegistry) -> tuple[float, float]:
+    """Return the least and the greatest value that lies within every KPI's range and is exact as a double."""
     lows = [kpi.valid_min for kpi in registry.kpis if kpi.valid_min is not None]
     highs = [kpi.valid_max for kpi in registry.kpis if kpi.valid_max is not None]
-    if not lows and not highs:
-        return []
-    own = f"value >= {_of_kpi('quick_lowest')} and value <= {_of_kpi('quick_highest')}"
-    # What lies within every KPI's range needs no look at its own.
-    shared = [f"value >= {max(lows)!r}::double"] if lows else []
-    shared += [f"value <= {min(highs)!r}::double"] if highs else []
-    return [f"case when {' and '.join(shared)} then true else {own} end"]
+    exact = float(values.LARGEST_EXACT - 1)
+    return max([-exact, *lows]), min([exact, *highs])
+
+
+def _is_iso_day(column: str, plain: PlainText) -> str:
+    """Return the test of a text, which DuckDB takes for the date `day`, for the form YYYY-MM-DD."""
+    if plain.marks:
+        return f"cast(day as varchar) = {column}"
+    # Without blanks and other marks, ten characters are a year of four digits, or one of more that begins with 0.
+    return f"strlen({column}) = 10 and {column} >= '1'"
 
 
 def _of_kpi(variable: str) -> str:

@@ -27,6 +27,8 @@ from orchestration.ingestion.reasons import Unreadable
 
 _WINDOW: Final = 512 * 1024
 """A line end in every window of this size: no line is longer than two of them, which is MAX_RECORD_BYTES."""
+MARKS: Final = (b"\t", b" ", b"/", b"\\")
+"""Bytes with which a text can be a date to DuckDB and yet not of the form of ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class PlainText:
         lines: physical lines, the last one too when no line end closes it.
         line_end: LF or CR LF, as DuckDB writes them in options.
         line_feeds: of each block of the file.
+        marks: which of the bytes of `MARKS` it holds.
     """
 
     lines: int
     line_end: str
     line_feeds: tuple[int, ...]
+    marks: frozenset[bytes]
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class _Block:
     pairs: int  # CR LF within the block
     first: int
     last: int
+    marks: frozenset[bytes]
 
 
 def scan(path: Path, threads: int) -> PlainText | None:
@@ -79,7 +84,8 @@ def scan(path: Path, threads: int) -> PlainText | None:
     if returns and not returns == pairs == feeds:
         return None
     lines = feeds + (blocks[-1].last != 10)
-    return PlainText(lines, "\\r\\n" if returns else "\\n", tuple(block.line_feeds for block in blocks))
+    marks: frozenset[bytes] = frozenset().union(*(block.marks for block in blocks))
+    return PlainText(lines, "\\r\\n" if returns else "\\n", tuple(block.line_feeds for block in blocks), marks)
 
 
 def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
@@ -97,11 +103,12 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
     for window in range(0, len(data) - _WINDOW + 1, _WINDOW):
         if data.find(b"\n", window, window + _WINDOW) < 0:
             return None
+    marks = frozenset(mark for mark in MARKS if mark in data)
     if not data.isascii():
         # A character cut by the end of the block belongs to a line that ends within the next window, or the file.
         head = data.find(b"\n") + 1 if start else 0
         if start and not head:
-            return _Block(feeds, returns, pairs, data[0], data[-1])  # the block where the line begins looked at it
+            return _Block(feeds, returns, pairs, data[0], data[-1], marks)  # the block where the line begins looked at it
         after = os.pread(descriptor, _WINDOW * 2, start + len(data))
         tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
         try:
@@ -110,7 +117,7 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
             return None
     elif start + len(data) < size and not _ends_in_ascii(descriptor, start + len(data)):
         return None
-    return _Block(feeds, returns, pairs, data[0], data[-1])
+    return _Block(feeds, returns, pairs, data[0], data[-1], marks)
 
 
 def _ends_in_ascii(descriptor: int, end: int) -> bool:
