@@ -31,7 +31,8 @@ KEYED: Final = Keyed(
     key=("key_result_id", "event_id"),
     is_tombstone="is_deleted",
     carried=("event_type", "milestone_id", "source_type"),
-    tombstone="event_type, milestone_id, source_type, true as is_deleted",
+    tombstone="event_type, milestone_id, cast(null as date) as occurred_on, cast(null as timestamp) as occurred_at, "
+    "cast(null as varchar) as title, cast(null as varchar) as reference, true as is_deleted, source_type",
     delivered="select key_result_text as key_result_id, event_id, true as is_defined from staged",
     is_unreadable="key_result_text is null or event_id is null",
     unreadable_field="key result or id",

@@ -14,6 +14,7 @@ import pytest
 from orchestration.errors import DefinitionErrors
 from orchestration.ingestion.contracts import contract_hash, feed_records
 from orchestration.ingestion.key_results import KeyResultEntry, KeyResultRegistry
+from orchestration.ingestion.tables import TABLES
 from tests.unit.ingestion.small_feed import NOW, SmallFeed, contract
 from tests.unit.ingestion.test_contracts import START, load
 
@@ -261,6 +262,22 @@ def test_full_extract_that_lost_most_of_its_events_is_refused(log):
     (result,) = log.ingest(clock=LATER, full_extract=True, **EVENTS).files
     assert (result.status, result.reason_code) == ("rejected", "unreadable_file")
     assert "2 of the 3 events" in result.message
+
+
+def test_columns_of_the_lake_have_the_declared_types(log):
+    log.load(
+        HEADER + GOOD + GOOD.replace("v1", "v2") + "kr_ghost,v1,,release,2026-02-10,,\n", full_extract=True, **EVENTS
+    )
+    log.put(HEADER + GOOD)
+    log.ingest(clock=LATER, full_extract=True, **EVENTS)
+    for entity in ("key_result_events", "quarantine"):
+        paths = list((log.lake.root / entity).rglob("*.parquet"))
+        assert (
+            len(paths) == {"key_result_events": 4, "quarantine": 2}[entity]
+        )  # two loads, tombstones, the schema's own
+        for path in paths:
+            found = {field.name: field.type for field in pq.read_schema(path)}
+            assert found == {field.name: field.type for field in TABLES[entity]}
 
 
 def test_every_format_says_the_same(log):

@@ -33,8 +33,7 @@ def test_failure_may_be_retried_when_the_error_may_pass(monkeypatch, tmp_path, r
         raise FeedError("no answer", retryable=retryable)
 
     monkeypatch.setattr(ingestion, "load_contracts", lambda path: [remote()])
-    monkeypatch.setattr(ingestion, "load_company", lambda path: None)
-    monkeypatch.setattr(ingestion.KpiRegistry, "from_company", lambda company: None)
+    monkeypatch.setattr(ingestion, "registry_for", lambda contract, lake: None)
     monkeypatch.setattr(ingestion, "ingest_feed", fail)
     monkeypatch.setenv("LOS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LOS_COMPANY_DIR", str(tmp_path))
