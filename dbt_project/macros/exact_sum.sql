@@ -13,3 +13,14 @@
 {% macro exact_sum(value, unit) -%}
     cast(sum(cast(({{ value }}) / ({{ unit }}) as decimal(38, 0))) as double) * max({{ unit }})
 {%- endmacro %}
+
+{#- Sum of the squares of `value`, counted in a unit of 2^-60 of the greatest square. -#}
+{% macro exact_sum_of_squares(value, unit) -%}
+    {%- set square = "(" ~ unit ~ ") * (" ~ unit ~ ") * pow(cast(2 as double), 60)" -%}
+    {{ exact_sum("(" ~ value ~ ") * (" ~ value ~ ")", square) }}
+{%- endmacro %}
+
+{#- Standard deviation of a sample, of the sum of its `count` values and that of their squares. -#}
+{% macro deviation_of_sums(total, squares, count) -%}
+    sqrt(greatest({{ squares }} - {{ total }} * {{ total }} / {{ count }}, 0) / nullif({{ count }} - 1, 0))
+{%- endmacro %}

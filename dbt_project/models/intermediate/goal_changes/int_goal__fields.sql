@@ -8,8 +8,8 @@
     ("status_rule", "key_results.status_rule", none),
     ("measured_as", "case when key_results.measured_as = 'trailing_mean' then 'trailing_mean(' || "
         ~ as_text("key_results.trailing_periods") ~ " || ')' else coalesce(key_results.measured_as, 'latest') end", none),
-    ("starts_on", as_text("coalesce(key_results.starts_on, cycles.starts_on)"), none),
-    ("due_on", as_text("coalesce(key_results.due_on, cycles.ends_on)"), none),
+    ("starts_on", as_text(key_result_starts_on("key_results.starts_on", "key_results.due_on", "cycles.starts_on")), none),
+    ("due_on", as_text(key_result_due_on("key_results.starts_on", "key_results.due_on", "cycles.ends_on")), none),
     ("baseline", none, "key_results.baseline"), ("target", none, "key_results.target"),
     ("stretch", none, "key_results.stretch"), ("lower_limit", none, "key_results.lower_limit"),
     ("upper_limit", none, "key_results.upper_limit"), ("weight", none, "key_results.weight"),

@@ -16,8 +16,14 @@ stated as (
         intervals.org_unit_id,
         count(distinct coalesce(intervals.measure, 'hours')) as measure_count,
         min(coalesce(intervals.measure, 'hours')) as measure,
-        {{ sum_in_order("intervals.capacity", "intervals.source_row") }} as capacity,
-        {{ sum_in_order("coalesce(intervals.business_as_usual, 0)", "intervals.source_row") }} as business_as_usual,
+        case
+            when count(distinct coalesce(intervals.measure, 'hours')) = 1
+                then {{ sum_in_order("intervals.capacity", "intervals.source_row") }}
+        end as capacity,
+        case
+            when count(distinct coalesce(intervals.measure, 'hours')) = 1
+                then {{ sum_in_order("coalesce(intervals.business_as_usual, 0)", "intervals.source_row") }}
+        end as business_as_usual,
         min(intervals.source_file) as source_file,
         min(intervals.source_row) as source_row
     from intervals
@@ -67,7 +73,9 @@ lined_up as (
         asked.weight_share / nullif(asked.demand, 0) as weight_per_demand,
         stated.capacity,
         stated.business_as_usual,
-        coalesce(stated.measure, asked.measure) as measure,
+        coalesce(
+            stated.measure, min(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id)
+        ) as measure,
         stated.source_file,
         stated.source_row,
         row_number() over (
@@ -83,14 +91,15 @@ lined_up as (
             order by coalesce(asked.weight_share / nullif(asked.demand, 0), 1e9), -asked.demand, asked.key_result_id
             rows between unbounded preceding and current row
         ) - coalesce(asked.demand, 0) as demand_cut_before,
-        max(case
-            when
-                stated.measure_count > 1
-                or asked.measure_count > 1
-                or stated.measure <> asked.measure
-                then 1
-            else 0
-        end) over (partition by pairs.cycle_id, pairs.org_unit_id) as is_mixed
+        -- Hours and points add up to nothing, whoever states them.
+        coalesce(
+            greatest(
+                stated.measure_count, max(asked.measure_count) over (partition by pairs.cycle_id, pairs.org_unit_id)
+            ) > 1
+            or least(stated.measure, min(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id))
+            <> greatest(stated.measure, max(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id)),
+            false
+        ) as is_mixed
     from pairs
     left join stated on pairs.cycle_id = stated.cycle_id and pairs.org_unit_id = stated.org_unit_id
     left join asked on pairs.cycle_id = asked.cycle_id and pairs.org_unit_id = asked.org_unit_id
@@ -100,11 +109,11 @@ loaded as (
     select
         *,
         case
+            when is_mixed then 'mixed_measures'
             when capacity is null then 'no_capacity_declared'
-            when is_mixed = 1 then 'mixed_measures'
             when not capacity > 0 then 'no_capacity'
         end as null_reason,
-        case when capacity > 0 and is_mixed = 0 then (business_as_usual + total_demand) / capacity end as load_share
+        case when capacity > 0 and not is_mixed then (business_as_usual + total_demand) / capacity end as load_share
     from lined_up
 )
 
@@ -116,7 +125,7 @@ select
     null_reason,
     capacity,
     business_as_usual,
-    total_demand,
+    case when not is_mixed then total_demand end as total_demand,
     load_share,
     {{ load_verdict("load_share") }} as verdict,
     weight_share,

@@ -27,6 +27,7 @@ versions as (
         cycles.locks_on,
         coalesce(cycles.readiness_due_on, cycles.starts_on) as readiness_due_on,
         cycles.as_of,
+        key_results.state,
         key_results.valid_to,
         greatest(least(cycles.as_of, cycles.locks_on), key_results.valid_from) as judged_on,
         row_number() over (
@@ -56,7 +57,12 @@ standing as (
     from versions
     left join {{ ref("int_key_result__locked") }} as locked
         on versions.key_result_id = locked.key_result_id and versions.as_of >= locked.locked_on
-    where versions.nearness = 1 and (locked.key_result_id is not null or versions.valid_to > versions.judged_on)
+    where
+        versions.nearness = 1
+        and (
+            locked.key_result_id is not null
+            or (versions.valid_to > versions.judged_on and versions.state <> 'abandoned')
+        )
 ),
 
 described as (
@@ -80,8 +86,9 @@ described as (
         key_results.attestation_statement,
         key_results.attested_on,
         key_results.attestation_expires_on,
-        coalesce(key_results.starts_on, standing.cycle_starts_on) as starts_on,
-        coalesce(key_results.due_on, standing.cycle_ends_on) as due_on,
+        {{ key_result_starts_on("key_results.starts_on", "key_results.due_on", "standing.cycle_starts_on") }}
+            as starts_on,
+        {{ key_result_due_on("key_results.starts_on", "key_results.due_on", "standing.cycle_ends_on") }} as due_on,
         key_results.load_id,
         key_results.source_file,
         key_results.source_row

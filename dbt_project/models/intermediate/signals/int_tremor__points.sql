@@ -46,16 +46,27 @@ numbered as (
     where kpis.calendar <> 'working_days' or days.is_working_day
 ),
 
+units as (
+    select
+        kpi_id,
+        {{ sum_unit("value") }} as sum_unit
+    from numbered
+    where grain = 'day'
+    group by kpi_id
+),
+
 -- Deviations from the mean of the own week: a shift or a drift moves them little.
 weeks as (
     select
-        kpi_id,
-        cast(floor(day_number / 7.0) as int) as week_number,
-        {{ sum_in_order("value", "day_number") }} / count(*) as week_mean,
-        count(*) as day_count
+        numbered.kpi_id,
+        cast(floor(numbered.day_number / 7.0) as int) as week_number,
+        {{ exact_sum("numbered.value", "units.sum_unit") }} / count(*) as week_mean,
+        count(*) as day_count,
+        max(units.sum_unit) as sum_unit
     from numbered
-    where grain = 'day'
-    group by kpi_id, cast(floor(day_number / 7.0) as int)
+    inner join units on numbered.kpi_id = units.kpi_id
+    where numbered.grain = 'day'
+    group by numbered.kpi_id, cast(floor(numbered.day_number / 7.0) as int)
 ),
 
 whole_weeks as (
@@ -69,7 +80,7 @@ weekdays as (
     select
         numbered.kpi_id,
         numbered.day_number % 7 as weekday,
-        {{ sum_in_order("numbered.value - whole_weeks.week_mean", "numbered.day_number") }}
+        {{ exact_sum("numbered.value - whole_weeks.week_mean", "whole_weeks.sum_unit") }}
         / (count(*) + {{ weekday_doubt() }}) as effect
     from numbered
     inner join whole_weeks

@@ -75,19 +75,41 @@ seen as (
     left join near on pairs.tremor_key = near.tremor_key
 ),
 
-compared as (
+units as (
+    select
+        kpi_id,
+        lag_periods,
+        {{ sum_unit("rise") }} as rise_unit,
+        {{ sum_unit("fall") }} as fall_unit
+    from placebos
+    group by kpi_id, lag_periods
+),
+
+-- Of the many placebo dates, what does not depend on the order in which they are added up.
+moments as (
     select
         seen.tremor_key,
         count(placebos.period_index) as placebo_count,
         count(case when placebos.rise >= seen.peak_level - seen.baseline then 1 end) as rise_count,
-        {{ aggregate_in_order("avg", "placebos.rise", "placebos.period_index") }} as rise_mean,
-        {{ aggregate_in_order("stddev_samp", "placebos.rise", "placebos.period_index") }} as rise_deviation,
         count(case when placebos.fall >= seen.baseline - seen.trough_level then 1 end) as fall_count,
-        {{ aggregate_in_order("avg", "placebos.fall", "placebos.period_index") }} as fall_mean,
-        {{ aggregate_in_order("stddev_samp", "placebos.fall", "placebos.period_index") }} as fall_deviation
+        {{ exact_sum("placebos.rise", "units.rise_unit") }} as rise_sum,
+        {{ exact_sum_of_squares("placebos.rise", "units.rise_unit") }} as rise_sum_of_squares,
+        {{ exact_sum("placebos.fall", "units.fall_unit") }} as fall_sum,
+        {{ exact_sum_of_squares("placebos.fall", "units.fall_unit") }} as fall_sum_of_squares
     from seen
     inner join placebos on {{ placebos_of("seen", "placebos") }}
+    inner join units on placebos.kpi_id = units.kpi_id and placebos.lag_periods = units.lag_periods
     group by seen.tremor_key
+),
+
+compared as (
+    select
+        *,
+        rise_sum / placebo_count as rise_mean,
+        {{ deviation_of_sums("rise_sum", "rise_sum_of_squares", "placebo_count") }} as rise_deviation,
+        fall_sum / placebo_count as fall_mean,
+        {{ deviation_of_sums("fall_sum", "fall_sum_of_squares", "placebo_count") }} as fall_deviation
+    from moments
 ),
 
 limits as (
