@@ -75,7 +75,7 @@ class FeedFile:
         file: relative to the landing folder.
         status: loaded or rejected.
         rows_read: rows, or filled cells of a wide file.
-        rows_accepted: those among them that would be observations.
+        rows_accepted: those among them that would be observations or events.
         rows_quarantined: the others.
         by_reason: reason code -> rows quarantined.
     """
@@ -265,17 +265,17 @@ class _Finder:
 
     def read_feeds(self, company: Company, contracts: Iterable[Any], landing_dir: Path, clock: datetime) -> None:
         """Read every feed's files into a lake that is thrown away."""
+        from orchestration.ingestion.key_results import registry_for
         from orchestration.ingestion.load import ingest_feed
-        from orchestration.ingestion.registry import KpiRegistry
         from orchestration.lake.store import Lake
 
-        registry = KpiRegistry.from_company(company)
         with tempfile.TemporaryDirectory(prefix="los-check-") as scratch:
             for number, contract in enumerate(contracts):
                 if contract.source.is_remote:
                     self.notes.append(f"{contract.id}: {contract.source.expectation}: not read by a check")
                     continue
                 lake = Lake(Path(scratch) / str(number))
+                registry = registry_for(contract, company)
                 try:
                     report = ingest_feed(contract, landing_dir=landing_dir, lake=lake, registry=registry, clock=clock)
                 except LosError as error:

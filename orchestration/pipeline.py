@@ -95,7 +95,7 @@ def _summarise(
         for event in result.all_events
         if event.is_step_materialization and event.asset_key is not None
     }
-    feeds = {key[1]: metadata for key, metadata in found.items() if key[0] == "kpi_feed"}
+    feeds = {key[1]: metadata for key, metadata in found.items() if key[0] in ("kpi_feed", "event_feed")}
     _print_feeds(console, feeds)
     verdict = _print_rules(console, result)
     release = found.get(("releases", "okr_reports"), {})

@@ -9,9 +9,11 @@ JUDGED = "select count(*) from lake.loads where kind = 'feed'"
 # The ledger's own sum proves little; the rows are counted in the lake's files.
 VIOLATIONS = """
 with stored as (
-    select load_id, sum(observations) as observations, sum(quarantined) as quarantined
+    select load_id, sum(kept) as kept, sum(quarantined) as quarantined
     from (
-        select load_id, count(*) as observations, 0 as quarantined from lake.observations group by load_id
+        select load_id, count(*) as kept, 0 as quarantined from lake.observations group by load_id
+        union all
+        select load_id, count(*), 0 from lake.key_result_events group by load_id
         union all
         select load_id, 0, count(*) from lake.quarantine group by load_id
     ) as counted
@@ -28,7 +30,7 @@ accounted as (
         loads.rows_quarantined,
         coalesce(loads.rows_collapsed, 0) as rows_collapsed,
         coalesce(loads.rows_deleted, 0) as rows_deleted,
-        coalesce(stored.observations, 0) as observations,
+        coalesce(stored.kept, 0) as kept,
         coalesce(stored.quarantined, 0) as quarantined
     from lake.loads as loads
     left join stored on stored.load_id = loads.load_id
@@ -41,11 +43,10 @@ select
         when rows_read is null or rows_accepted is null or rows_quarantined is null then 'its rows were not counted'
         when rows_read <> rows_accepted + rows_quarantined
             then rows_read || ' rows read, ' || rows_accepted || ' accepted and ' || rows_quarantined || ' quarantined'
-        when status = 'rejected' and observations > 0
-            then 'rejected, yet the lake holds ' || observations || ' of its observations'
+        when status = 'rejected' and kept > 0 then 'rejected, yet the lake holds ' || kept || ' of its rows'
         when status = 'rejected' then 'rejected, yet the quarantine does not say why'
-        when observations <> rows_accepted - rows_collapsed + rows_deleted
-            then 'the lake holds ' || observations || ' observations, expected ' || rows_accepted || ' accepted less '
+        when kept <> rows_accepted - rows_collapsed + rows_deleted
+            then 'the lake holds ' || kept || ' of its rows, expected ' || rows_accepted || ' accepted less '
             || rows_collapsed || ' collapsed'
             || case when rows_deleted > 0 then ' and ' || rows_deleted || ' recorded as deleted' else '' end
         else 'the quarantine holds ' || quarantined || ' rows, expected ' || rows_quarantined
@@ -56,10 +57,10 @@ select
 from accounted
 where rows_read is null or rows_accepted is null or rows_quarantined is null
     or rows_read <> rows_accepted + rows_quarantined
-    or (kind = 'feed' and status = 'rejected' and (observations > 0 or quarantined = 0))
+    or (kind = 'feed' and status = 'rejected' and (kept > 0 or quarantined = 0))
     or (
         kind = 'feed' and status is distinct from 'rejected'
-        and (observations <> rows_accepted - rows_collapsed + rows_deleted or quarantined <> rows_quarantined)
+        and (kept <> rows_accepted - rows_collapsed + rows_deleted or quarantined <> rows_quarantined)
     )
 """
 

@@ -1,8 +1,8 @@
 """DAT-05: a feed's quarantined share stays under its limit.
 
-Judged are the feeds of active KPIs, by the newest load of each of their files that reaches into an open cycle: all of
-those files together, and the newest one by itself, so that a year of good files does not hide today's bad one. A file
-that could not be read at all counts as quarantined whole.
+Judged are the feeds of active KPIs and those of events, by the newest load of each of their files that reaches into
+an open cycle: all of those files together, and the newest one by itself, so that a year of good files does not hide
+today's bad one. A file that could not be read at all counts as quarantined whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ with feeds as (
         from lake.definitions_feeds
     ) as versions
     where newest = 1 and not coalesce(is_deleted, false)
-        and feed_id in (select feed_id from marts.dim_kpi where is_current and lifecycle = 'active')
+        and (
+            kind = 'events'
+            or feed_id in (select feed_id from marts.dim_kpi where is_current and lifecycle = 'active')
+        )
 )
 """
 

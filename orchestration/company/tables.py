@@ -126,6 +126,7 @@ _PARENTS: dict[str, list[tuple[str, pa.DataType]]] = {
     "feeds": [
         ("feed_id", TEXT),
         ("name", TEXT),
+        ("kind", TEXT),  # observations | events; null before there were events: observations
         ("description", TEXT),
         ("owner_id", TEXT),
         ("steward_id", TEXT),

@@ -10,10 +10,11 @@ from orchestration.company.publish import write_definitions
 from orchestration.defs.resources import ProjectResource
 from orchestration.errors import LosError
 from orchestration.ingestion.contracts import FeedContract, feed_records, load_contracts
+from orchestration.ingestion.key_results import registry_for
 from orchestration.ingestion.load import ingest_feed
 from orchestration.ingestion.mapping.contract import load_mappings
 from orchestration.ingestion.mapping.load import read_mapped_definitions, write_mapped_files
-from orchestration.ingestion.registry import KpiRegistry
+from orchestration.ingestion.tables import TABLES
 from orchestration.settings import Settings
 
 GROUP = "raw"
@@ -21,11 +22,17 @@ GROUP = "raw"
 # restart of the source: half a minute, one, two.
 REMOTE_RETRIES = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 OBSERVATIONS = dg.AssetKey(["raw", "observations"])
+EVENTS = dg.AssetKey(["raw", "key_result_events"])
 
 
 def kpi_feed_key(feed_id: str) -> dg.AssetKey:
-    """The asset of one feed."""
+    """The asset of one feed of observations."""
     return dg.AssetKey(["kpi_feed", feed_id])
+
+
+def event_feed_key(feed_id: str) -> dg.AssetKey:
+    """The asset of one feed of events."""
+    return dg.AssetKey(["event_feed", feed_id])
 
 
 @dg.asset(group_name=GROUP, kinds={"yaml", "parquet"})
@@ -65,18 +72,18 @@ def okr_definitions(context: dg.AssetExecutionContext, project: ProjectResource)
     )
 
 
-def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
+def feed(contract: FeedContract) -> dg.AssetsDefinition:
     """Make the asset of one feed contract."""
     offset = timedelta(days=max(contract.agreed_offset_days, 0) + 1)
 
     @dg.asset(
-        key=kpi_feed_key(contract.id),
+        key=event_feed_key(contract.id) if contract.kind == "events" else kpi_feed_key(contract.id),
         group_name=GROUP,
         deps=[okr_definitions],
         description=f"{contract.name}. {contract.description or ''}".strip(),
         kinds={*([contract.source.type] if contract.source.is_remote else []), contract.format, "parquet"},
         retry_policy=REMOTE_RETRIES if contract.source.is_remote else None,
-        tags={"source_type": contract.source_type, "layout": contract.layout},
+        tags={"kind": contract.kind, "source_type": contract.source_type, "layout": contract.layout},
         metadata={
             "owner": contract.owner or "",
             "steward": contract.steward or "",
@@ -84,7 +91,7 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
         },
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=offset + timedelta(days=1), warn_window=offset),
     )
-    def observations_of_feed(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
+    def rows_of_feed(context: dg.AssetExecutionContext, project: ProjectResource) -> dg.MaterializeResult[None]:
         settings = project.settings
         # Read again here: the file on disk may be newer than the code location.
         contracts = {entry.id: entry for entry in load_contracts(settings.company_dir / "feeds.yml")}
@@ -96,7 +103,7 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
                 contracts[contract.id],
                 landing_dir=settings.landing,
                 lake=lake,
-                registry=KpiRegistry.from_lake(lake),
+                registry=registry_for(contracts[contract.id], lake),
                 clock=settings.clock(),
                 threads=settings.duckdb_threads,
                 memory_limit=settings.duckdb_memory_limit,
@@ -108,11 +115,16 @@ def kpi_feed(contract: FeedContract) -> dg.AssetsDefinition:
         context.log.info(report.summary())
         return dg.MaterializeResult(metadata=report.metadata())
 
-    return observations_of_feed
+    return rows_of_feed
 
 
-def observations(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
-    """Make the asset that stands for the lake's observations, behind all feeds."""
+def observations(feeds: Sequence[dg.AssetsDefinition], event_feeds: Sequence[str] = ()) -> dg.AssetsDefinition:
+    """Make the asset that stands for the lake's observations, behind all feeds; ledger and quarantine go with it.
+
+    Args:
+        feeds: the assets of all feeds.
+        event_feeds: ids of those that bring events.
+    """
 
     @dg.asset(key=OBSERVATIONS, group_name=GROUP, deps=[okr_definitions, *feeds], kinds={"parquet"})
     def lake_observations(project: ProjectResource) -> dg.MaterializeResult[None]:
@@ -120,7 +132,8 @@ def observations(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
         lake = project.lake
         with lake.exclusive():
             removed = lake.collect_orphans()
-        totals = lake.totals()
+        # Feeds without KPIs count nothing here.
+        totals = lake.totals(without=event_feeds)
         if totals.rows_accepted == 0:
             raise dg.Failure(
                 f"the lake has no observation of any feed; looked in {project.settings.landing}; "
@@ -142,8 +155,28 @@ def observations(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     return lake_observations
 
 
+def key_result_events(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """Make the asset that stands for the lake's events, behind the feeds that bring them."""
+
+    @dg.asset(key=EVENTS, group_name=GROUP, deps=[okr_definitions, *feeds], kinds={"parquet"})
+    def lake_key_result_events(project: ProjectResource) -> dg.MaterializeResult[None]:
+        """Releases and milestones of key results that feeds tell of, whole loads only; none is in order."""
+        lake = project.lake
+        lake.ensure(TABLES)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": lake.count_rows("key_result_events"),
+                "lake": dg.MetadataValue.path(lake.root),
+            }
+        )
+
+    return lake_key_result_events
+
+
 def definitions(settings: Settings) -> dg.Definitions:
     """The assets, one per feed in feeds.yml."""
     contracts = load_contracts(settings.company_dir / "feeds.yml")
-    feeds = [kpi_feed(contract) for contract in contracts]
-    return dg.Definitions(assets=[okr_definitions, *feeds, observations(feeds)])
+    feeds = {contract.id: feed(contract) for contract in contracts}
+    event_feeds = [contract.id for contract in contracts if contract.kind == "events"]
+    behind = [observations([*feeds.values()], event_feeds), key_result_events([feeds[name] for name in event_feeds])]
+    return dg.Definitions(assets=[okr_definitions, *feeds.values(), *behind])

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, StringConstraints, model_validator
 
@@ -20,7 +20,17 @@ from orchestration.company.records import DefinitionRecord, canonical_json
 from orchestration.company.validation import validate
 from orchestration.company.yaml_reader import Positions, read_yaml, relative_name
 from orchestration.errors import DefinitionError, DefinitionErrors
-from orchestration.ingestion.derived_models import Column, ComposedId, DerivedValue, KpiColumn, ValueColumn, field_of
+from orchestration.ingestion.derived_models import (
+    Column,
+    ComposedId,
+    DerivedValue,
+    EventType,
+    EventTypeColumn,
+    KpiColumn,
+    MappedType,
+    ValueColumn,
+    field_of,
+)
 from orchestration.ingestion.source_models import FileSource, RestSource, S3Source, Source, SqlSource
 
 READER_VERSION: Final = 1
@@ -31,6 +41,17 @@ NAMED_PERIOD_FORMATS: Final = ("iso_week", "quarter")
 
 LONG_FIELDS: Final = ("kpi", "period", "value", "available_at", "unit", "obs_status", "recorded_by")
 WIDE_FIELDS: Final = ("period", "available_at", "obs_status", "recorded_by", "unit")
+EVENT_FIELDS: Final = (
+    "key_result",
+    "event",
+    "milestone",
+    "event_type",
+    "occurred_on",
+    "occurred_at",
+    "title",
+    "reference",
+)
+"""Fields that an event has and an observation has not; both may say `available_at`."""
 
 _DIRECTIVES: Final = "YmdbBjyHIMSfzpGVuaAeT%-"
 
@@ -97,7 +118,7 @@ _Raw = StringConstraints(strict=True, min_length=1, max_length=500)
 
 
 class Columns(FileModel):
-    """Which column of the file fills which field of an observation."""
+    """Which column of the file fills which field of an observation, or of an event."""
 
     kpi: KpiColumn | None = Field(default=None, description="Column with the KPI's id, or {template: ...}.")
     period: Column | None = Field(default=None, description="Column with the period: any day in it.")
@@ -108,10 +129,34 @@ class Columns(FileModel):
     unit: Column | None = Field(default=None, description="Column with the unit of the value as sent.")
     obs_status: Column | None = Field(default=None, description="Column with the SDMX observation status.")
     recorded_by: Column | None = Field(default=None, description="Column with who recorded the value.")
+    key_result: KpiColumn | None = Field(
+        default=None, description="Of events: column with the key result's id, or {template: ...}."
+    )
+    event: KpiColumn | None = Field(
+        default=None,
+        description="Of events: column with the event's id in its source, such as a version, or {template: ...}; "
+        "the milestone's id when left out.",
+    )
+    milestone: Column | None = Field(
+        default=None, description="Of events: column with the id of the key result's milestone that it completes."
+    )
+    event_type: EventTypeColumn | None = Field(
+        default=None, description="Of events: column with release or milestone, or {column: ..., values: {...}}."
+    )
+    occurred_on: Column | None = Field(default=None, description="Of events: column with the day.")
+    occurred_at: Column | None = Field(
+        default=None, description="Of events: column with the time; its day is the one in the feed's time_zone."
+    )
+    title: KpiColumn | None = Field(
+        default=None, description="Of events: column with what happened, in words, or {template: ...}."
+    )
+    reference: Column | None = Field(
+        default=None, description="Of events: column with where to read more, such as an address or a commit."
+    )
 
 
 class Constants(FileModel):
-    """Fields of an observation that are the same in every row and stand in no column."""
+    """Fields of an observation, or of an event, that are the same in every row and stand in no column."""
 
     kpi: Id | None = Field(default=None, description="Id of the KPI that every row observes.")
     period: Line | None = Field(default=None, description="The period, in the feed's date format.")
@@ -119,16 +164,24 @@ class Constants(FileModel):
     unit: Line | None = Field(default=None, description="Unit of the values as sent.")
     obs_status: Line | None = Field(default=None, description="SDMX observation status.")
     recorded_by: Line | None = Field(default=None, description="Who recorded the values.")
+    key_result: Id | None = Field(default=None, description="Of events: id of the key result of every row.")
+    milestone: Id | None = Field(default=None, description="Of events: id of the milestone of every row.")
+    event_type: EventType | None = Field(default=None, description="Of events: what every row tells of.")
+    title: Line | None = Field(default=None, description="Of events: what happened, in words.")
 
 
 class FeedContract(FileModel):
-    """One feed: a stream of observations and what is promised about it."""
+    """One feed: a stream of observations or events and what is promised about it."""
 
     id: Id = Field(description="Id of the feed, as KPIs name it.")
     name: Line = Field(description="Name, as people see it.")
     description: Text | None = Field(default=None, description="What the feed delivers, from where.")
     owner: Id | None = Field(default=None, description="Id of the person who answers for the delivery.")
     steward: Id | None = Field(default=None, description="Id of the person who answers for the data's integrity.")
+    kind: Literal["observations", "events"] = Field(
+        default="observations",
+        description="observations: values of KPIs; events: what happened to key results, such as a release log.",
+    )
     source: Source = Field(description="Where the records come from.")
     format: Literal["csv", "jsonl", "json", "parquet", "xlsx"] = Field(
         default_factory=_own_format,
@@ -144,7 +197,7 @@ class FeedContract(FileModel):
     layout: Literal["long", "wide"] = Field(
         default="long", description="long: one observation per record; wide: one column per KPI."
     )
-    columns: Columns = Field(description="Field of an observation: column of the file.")
+    columns: Columns = Field(description="Field of an observation or event: column of the file.")
     kpi_columns: Annotated[dict[Column, Id] | Literal["*"] | None, Field(union_mode="left_to_right")] = Field(
         default=None, description='Of wide files: column: KPI id; or "*": every other column is named like its KPI.'
     )
@@ -196,12 +249,12 @@ class FeedContract(FileModel):
     may_be_empty: bool = Field(default=False, description="A file without records is in order.")
     full_extract: bool = Field(
         default=False,
-        description="Each delivery of a file holds everything: a KPI and period that it held before and holds no "
-        "more is recorded as deleted.",
+        description="Each delivery of a file holds everything: a KPI and period, or an event, that it held before and "
+        "holds no more is recorded as deleted.",
     )
     max_deleted_share: Share = Field(
         default=0.5,
-        description="Of a full extract: share of the file's standing values that one delivery may delete; above it the "
+        description="Of a full extract: share of the file's standing rows that one delivery may delete; above it the "
         "delivery is taken for a truncated one and rejected whole.",
     )
 
@@ -222,12 +275,28 @@ class FeedContract(FileModel):
         """How the value is made, when it is not simply a column's."""
         return self.columns.value if isinstance(self.columns.value, DerivedValue) else None
 
+    @property
+    def composed(self) -> dict[str, ComposedId]:
+        """Every field that is made of several columns: field -> how."""
+        made = {name: getattr(self.columns, name) for name in Columns.model_fields}
+        return {name: column for name, column in made.items() if isinstance(column, ComposedId)}
+
+    @property
+    def event_types(self) -> dict[str, str]:
+        """What the source calls each type of event: its word -> type."""
+        mapped = self.columns.event_type
+        if isinstance(mapped, MappedType):
+            return dict(mapped.values)
+        return {name: name for name in get_args(EventType)}
+
     def mapped(self) -> dict[str, str]:
         """Return what columns fill: field -> column, and of a field that several columns make, part -> column."""
         found: dict[str, str] = {}
         for name in Columns.model_fields:
             column = getattr(self.columns, name)
-            if column is not None:
+            if isinstance(column, ComposedId):
+                found |= column.parts(name)
+            elif column is not None:
                 found |= {name: column} if isinstance(column, str) else column.parts()
         return found
 
@@ -240,13 +309,17 @@ class FeedContract(FileModel):
         self._check_format()
         mapped, constant = self.mapped(), self.constant()
         filled = {field_of(name) for name in mapped}
-        if self.layout == "long":
+        self._check_kind(filled | set(constant))
+        if self.kind == "events":
+            self._check_events(filled | set(constant))
+        elif self.layout == "long":
             self._check_long(filled | set(constant))
         else:
             self._check_wide(mapped, filled | set(constant))
         for name in sorted(filled & set(constant)):
             refuse(f"`{name}` is both a column and a constant", remedy="keep one of the two", field="constants")
-        each_once(mapped.values(), lambda column: column, "columns", "column")
+        if self.kind == "observations":  # a version may be an event's id and stand in its title
+            each_once(mapped.values(), lambda column: column, "columns", "column")
         each_once(self.ignored_columns, lambda column: column, "ignored_columns", "column")
         named = {*mapped.values(), *(self.kpi_columns if isinstance(self.kpi_columns, dict) else ())}
         for column in self.ignored_columns:
@@ -286,6 +359,42 @@ class FeedContract(FileModel):
             for name in ("delimiter", "encoding", "decimal_mark", "thousands_mark"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     refuse(f"a workbook has no {name}: its numbers are numbers", remedy="remove it", field=name)
+
+    def _check_kind(self, filled: set[str]) -> None:
+        """Refuse fields of the other kind, first of all: they tell that the kind is forgotten."""
+        of_observations = set(LONG_FIELDS) - {"available_at"}
+        others, owner = (of_observations, "observations") if self.kind == "events" else (set(EVENT_FIELDS), "events")
+        for name in sorted(filled & others):
+            remedy = "write `kind: events`, or remove it" if owner == "events" else "remove it"
+            field = "constants" if getattr(self.constants, name, None) is not None else "columns"
+            refuse(f"`{name}` belongs to {owner}", remedy=remedy, field=field)
+        if self.kind == "events":
+            for name in ("layout", "kpi_columns", "unit", "scale", "decimal_mark", "thousands_mark"):
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    refuse(f"`{name}` belongs to observations", remedy="remove it", field=name)
+
+    def _check_events(self, filled: set[str]) -> None:
+        for name in ("key_result", "event_type"):
+            if name not in filled:
+                refuse(f"no column for `{name}`", expected="a column, or a constant", field="columns")
+        if not {"event", "milestone"} & filled:
+            refuse(
+                "nothing tells one event from another",
+                expected="a column for `event`, the event's id in its source, or for `milestone`",
+                field="columns",
+            )
+        days = {"occurred_on", "occurred_at"} & filled
+        if len(days) != 1:
+            what = "both `occurred_on` and `occurred_at`" if days else "no column for the day of the event"
+            refuse(what, expected="`occurred_on` for days, or `occurred_at` for times", field="columns")
+        if days == {"occurred_at"} and self.time_zone is None:
+            refuse(
+                "a time without a zone is on no certain day",
+                remedy="state `time_zone`: the day of an event is the one there",
+                field="columns",
+            )
+        if days == {"occurred_on"} and self.date_format in NAMED_PERIOD_FORMATS:
+            refuse("an event has a day", expected="strptime signs such as %Y-%m-%d", field="date_format")
 
     def _check_long(self, filled: set[str]) -> None:
         if self.kpi_columns is not None:
@@ -402,8 +511,12 @@ _ADMINISTRATIVE: Final = {
 
 def contract_hash(contract: FeedContract) -> str:
     """Return the sha256 (hex) of everything in a contract that can change what is read out of the same bytes."""
-    passed_over = _ADMINISTRATIVE if contract.full_extract else _ADMINISTRATIVE | {"max_deleted_share"}
-    content = contract.model_dump(mode="json", exclude=set(passed_over), exclude_none=True)
+    passed_over = set(_ADMINISTRATIVE)
+    if not contract.full_extract:
+        passed_over.add("max_deleted_share")
+    if contract.kind == "observations":
+        passed_over.add("kind")
+    content = contract.model_dump(mode="json", exclude=passed_over, exclude_none=True)
     return hashlib.sha256(canonical_json({"reader": READER_VERSION, "contract": content})).hexdigest()
 
 
@@ -417,6 +530,7 @@ def feed_records(contracts: Sequence[FeedContract]) -> list[DefinitionRecord]:
             columns={
                 "feed_id": contract.id,
                 "name": contract.name,
+                "kind": contract.kind,
                 "description": contract.description,
                 "owner_id": contract.owner,
                 "steward_id": contract.steward,

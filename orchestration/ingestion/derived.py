@@ -31,8 +31,7 @@ _LACKS_A_ROW: Final = "another row that is added to this value cannot be read: t
 
 def prepare(connection: duckdb.DuckDBPyConnection, contract: FeedContract) -> None:
     """Give a connection the filters of templates, once, when the contract has one."""
-    composed = contract.composed_id
-    if composed is None or not any(name for _, _, name in placeholders(composed.template)):
+    if not any(name for made in contract.composed.values() for _, _, name in placeholders(made.template)):
         return
     known = "select 1 from duckdb_functions() where function_name = $name"
     if not connection.execute(known, {"name": _FILTER}).fetchone():
@@ -41,26 +40,38 @@ def prepare(connection: duckdb.DuckDBPyConnection, contract: FeedContract) -> No
 
 def kpi_id(columns: Mapping[str, FileColumn], contract: FeedContract) -> Parsed:
     """Read a KPI's id: of its column, or composed."""
-    composed = contract.composed_id
+    return text("kpi", "KPI's id", columns, contract)
+
+
+def text(field: str, what: str, columns: Mapping[str, FileColumn], contract: FeedContract) -> Parsed:
+    """Read a field that is a text, NFC: of its column, or composed; null when a part of it is missing.
+
+    Args:
+        field: the field; the helper that holds its text is named after it.
+        what: the field in words.
+        columns: how each field and part is reached.
+        contract: the feed's contract.
+    """
+    composed = contract.composed.get(field)
     if composed is None:
-        text = values.text_of(columns["kpi"])
-        return Parsed({"kpi_text": f"nfc_normalize({text})"}, "kpi_text", ())
-    part_of = {column: part for part, column in composed.parts().items()}
+        found = values.text_of(columns[field])
+        return Parsed({f"{field}_text": f"nfc_normalize({found})"}, f"{field}_text", ())
+    part_of = {column: part for part, column in composed.parts(field).items()}
     helpers, problems, missing = {}, [], []
     for part in part_of.values():
         column = columns[part]
         as_text = column.sql if column.kind == "text" else f"cast({column.sql} as varchar)"
         helpers[f"{part}_text"] = f"nfc_normalize(trim({as_text}, {literal(_BLANK)}))"
         missing.append(values.is_missing(f"{part}_text", contract))
-        problems.append(Problem(missing[-1], "missing_value", part, "no value for this part of the KPI's id"))
+        problems.append(Problem(missing[-1], "missing_value", part, f"no value for this part of the {what}"))
     texts = []
     for before, name, filter_name in placeholders(composed.template):
         texts.append(literal(unicodedata.normalize("NFC", before)))
         if name is not None:
-            text = f"{part_of[name]}_text"
-            texts.append(f"{_FILTER}({text}, {literal(filter_name)})" if filter_name else text)
-    helpers["kpi_text"] = f"case when not ({' or '.join(missing)}) then nfc_normalize({' || '.join(texts)}) end"
-    return Parsed(helpers, "kpi_text", tuple(problems))
+            part = f"{part_of[name]}_text"
+            texts.append(f"{_FILTER}({part}, {literal(filter_name)})" if filter_name else part)
+    whole = f"case when not ({' or '.join(missing)}) then nfc_normalize({' || '.join(texts)}) end"
+    return Parsed(helpers | {f"{field}_text": whole}, f"{field}_text", tuple(problems))
 
 
 def number(columns: Mapping[str, FileColumn], contract: FeedContract) -> tuple[Parsed, str]:
@@ -204,7 +215,7 @@ def withdraw_partial_sums(
 
 def columns_of(contract: FeedContract, field: str) -> str | None:
     """Return the columns that make a field, for the quarantine; None when one column or none fills it."""
-    made = {"kpi": contract.composed_id, "value": contract.derived_value}.get(field)
-    if made is None:
-        return None
-    return ", ".join(column for part, column in made.parts().items() if not part.startswith("over"))
+    made = {**contract.composed, "value": contract.derived_value}.get(field)
+    if made is not None:
+        return ", ".join(column for part, column in made.parts().items() if not part.startswith("over"))
+    return None

@@ -1,11 +1,11 @@
-"""Fields of an observation that several columns make: an id out of columns, a value out of numbers.
+"""Fields that take more than a column's name: an id out of columns, a value out of numbers, a type out of words.
 
 There is no expression language: a template, a pattern, three operations and a sum over rows are all there is.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
@@ -19,8 +19,12 @@ _MOST: Final = 20
 _Two = Annotated[list[Column], Field(min_length=2, max_length=2)]
 
 
+EventType = Literal["release", "milestone"]
+"""What a feed may tell of. Check-ins and targets are stated by people: in files, or through a mapping."""
+
+
 class ComposedId(FileModel):
-    """A KPI id made of several columns."""
+    """An id or a title made of several columns."""
 
     template: Template = Field(description="Text with {column} or {column|filter}; filters: slug lower upper hash.")
 
@@ -32,9 +36,22 @@ class ComposedId(FileModel):
             refuse(f"more than {_MOST} columns in one id", field="template")
         return self
 
+    def parts(self, field: str = "kpi") -> dict[str, str]:
+        """Return part -> column, each column once; `field` is what the parts make."""
+        return {f"{field}_part_{number}": column for number, column in enumerate(columns_of(self.template))}
+
+
+class MappedType(FileModel):
+    """The type of an event in the words of its source."""
+
+    column: Column = Field(description="Column with the source's word.")
+    values: Annotated[dict[Column, EventType], Field(min_length=1)] = Field(
+        description="Word of the source: release or milestone. Any other word is quarantined."
+    )
+
     def parts(self) -> dict[str, str]:
-        """Return part -> column, each column once."""
-        return {f"kpi_part_{number}": column for number, column in enumerate(columns_of(self.template))}
+        """Return field -> column."""
+        return {"event_type": self.column}
 
 
 class DerivedValue(FileModel):
@@ -88,6 +105,7 @@ def _form(value: Any) -> str:
 
 
 KpiColumn = Annotated[Annotated[Column, Tag("column")] | Annotated[ComposedId, Tag("made")], Discriminator(_form)]
+EventTypeColumn = Annotated[Annotated[Column, Tag("column")] | Annotated[MappedType, Tag("made")], Discriminator(_form)]
 ValueColumn = Annotated[Annotated[Column, Tag("column")] | Annotated[DerivedValue, Tag("made")], Discriminator(_form)]
 
 

@@ -1,6 +1,6 @@
 """Loads one feed: finds its files, skips what is in the lake already, and commits each new file as one load.
 
-A file is read when its bytes are not those of its newest load, when its contract changed, or when KPI definitions
+A file is read when its bytes are not those of its newest load, when its contract changed, or when the definitions
 changed and rows of it were quarantined because of them. What cannot be read at all becomes a rejected load with one
 row in the quarantine: nothing vanishes, and nothing about one file stops the others.
 """
@@ -12,7 +12,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,10 @@ import pyarrow.parquet as pq
 
 from orchestration.errors import FeedError
 from orchestration.ingestion.contracts import FeedContract, contract_hash
-from orchestration.ingestion.full_extract import Deletions, record_deletions
+from orchestration.ingestion.events import KEYED as EVENTS
+from orchestration.ingestion.events import EventStaging
+from orchestration.ingestion.full_extract import OBSERVATIONS, Deletions, Keyed, record_deletions
+from orchestration.ingestion.key_results import Registry
 from orchestration.ingestion.physical import Hashing
 from orchestration.ingestion.plain_csv import QUICK_TABLES, read_plain_csv, today_of
 from orchestration.ingestion.readers import RecordSet, read
@@ -38,7 +41,7 @@ from orchestration.ingestion.tables import QUARANTINE, TABLES
 from orchestration.lake.store import Lake, Load
 
 _STEP: Final = timedelta(microseconds=1)
-"""Between the loads of one run: later files win where two hold the same KPI, period and vintage."""
+"""Between the loads of one run: later files win where two hold the same key and vintage."""
 
 
 class Progress(Protocol):
@@ -46,6 +49,21 @@ class Progress(Protocol):
 
     def __call__(self, file: str, done: int, total: int) -> None:
         """Show that `done` of `total` files are done and `file` is next; empty at the end."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How the rows of one kind of feed are judged and kept."""
+
+    keyed: Keyed
+    staging: Callable[..., Staging | EventStaging]
+    write: Callable[[Any, Path, Lineage], None]
+
+
+_KINDS: Final = {
+    "observations": _Kind(OBSERVATIONS, Staging, Staging.write_observations),
+    "events": _Kind(EVENTS, EventStaging, EventStaging.write_events),
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,7 @@ def ingest_feed(
     *,
     landing_dir: Path,
     lake: Lake,
-    registry: KpiRegistry,
+    registry: Registry,
     clock: datetime,
     progress: Progress | None = None,
     threads: int = 2,
@@ -78,9 +96,9 @@ def ingest_feed(
     Args:
         contract: the feed's contract.
         landing_dir: folder that the contract's path is relative to.
-        lake: where observations, quarantine and ledger go.
-        registry: the KPIs that observations are checked against.
-        clock: the time of the load, aware; a period after it is from the future.
+        lake: where observations or events, quarantine and ledger go.
+        registry: what the rows are checked against: the KPIs, of events the key results; see `registry_for`.
+        clock: the time of the load, aware; a period or event after it is from the future.
         progress: told about each file.
         threads: threads of DuckDB.
         memory_limit: memory of DuckDB, beyond which it spills to disk.
@@ -118,7 +136,7 @@ class _Run:
         self,
         contract: FeedContract,
         lake: Lake,
-        registry: KpiRegistry,
+        registry: Registry,
         clock: datetime,
         connection: duckdb.DuckDBPyConnection,
         work_dir: Path,
@@ -127,6 +145,7 @@ class _Run:
     ) -> None:
         self._threads = threads
         self._contract = contract
+        self._kind = _KINDS[contract.kind]
         self._lake = lake
         self._registry = registry
         self._clock = clock
@@ -140,7 +159,10 @@ class _Run:
         self._next_at = clock.astimezone(UTC).replace(tzinfo=None) - _STEP * (len(names) - 1)
         if newest is not None:
             self._next_at = max(self._next_at, newest + _STEP)
-        register_registry(connection, registry)
+        if isinstance(registry, KpiRegistry):
+            register_registry(connection, registry)
+        else:
+            registry.register(connection)
 
     def take(self, delivery: Delivery) -> FileResult:
         """Load one file, or find that nothing is to be done."""
@@ -182,7 +204,7 @@ class _Run:
             records = self._read(delivery, folder)
             if not records.count and not records.rejects.num_rows and not self._contract.may_be_empty:
                 raise Unreadable("empty_file", "the file has a header and no record; may_be_empty is not declared")
-            staging = Staging(self._connection, records, self._contract, self._registry, self._clock)
+            staging = self._kind.staging(self._connection, records, self._contract, self._registry, self._clock)
             counts = staging.run()
             sha256 = hashing.sha256
             if _state(delivery.path) != before:
@@ -200,6 +222,8 @@ class _Run:
             _drop_tables(self._connection)
 
     def _read(self, delivery: Delivery, folder: Path) -> RecordSet:
+        if not isinstance(self._registry, KpiRegistry):
+            return read(self._connection, delivery, self._contract, folder)
         plain = read_plain_csv(
             self._connection,
             delivery,
@@ -235,7 +259,7 @@ class _Run:
         return None
 
     def _registry_may_help(self, known: _Known) -> bool:
-        """Tell whether rows of a load were kept out because of KPI definitions that are others now."""
+        """Tell whether rows of a load were kept out because of definitions that are others now."""
         if known.registry_hash == self._registry.registry_hash:
             return False
         pattern = self._lake.glob("quarantine")
@@ -249,7 +273,7 @@ class _Run:
     def _commit(
         self,
         delivery: Delivery,
-        staging: Staging,
+        staging: Staging | EventStaging,
         counts: Counts,
         notes: Iterable[str],
         sha256: str,
@@ -263,8 +287,8 @@ class _Run:
             accepted: Path | None = None
             try:
                 if counts.accepted:
-                    accepted = load.file("observations", self._contract.id)
-                    staging.write_observations(accepted, lineage)
+                    accepted = load.file(self._kind.keyed.entity, self._contract.id)
+                    self._kind.write(staging, accepted, lineage)
                     _verify(accepted, counts.accepted - counts.collapsed, delivery)
                 if counts.quarantined:
                     path = load.file("quarantine", self._contract.id)
@@ -273,7 +297,9 @@ class _Run:
                 if self._contract.full_extract:
                     broken = staging.broken_records
                     limit = self._contract.max_deleted_share
-                    deletions = record_deletions(self._connection, self._lake, load, lineage, accepted, broken, limit)
+                    deletions = record_deletions(
+                        self._connection, self._lake, load, lineage, accepted, broken, limit, self._kind.keyed
+                    )
             except (duckdb.Error, OSError) as error:
                 _raise_if_machine(error, delivery)
                 raise FeedError(f"the load could not be written: {_first_line(error)}", file=delivery.name) from error

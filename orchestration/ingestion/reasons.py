@@ -1,4 +1,4 @@
-"""Why a row or a file is kept out of the observations: the reason codes and what each means."""
+"""Why a row or a file of a feed is kept out: the reason codes and what each means."""
 
 from __future__ import annotations
 
@@ -19,19 +19,31 @@ REASONS: Final[dict[str, str]] = {
     "impossible_date": "a date or time of the right form that no calendar has, or before 1900",
     "ambiguous_local_time": "a local time that the clock shows twice, or that states no zone",
     "nonexistent_local_time": "a local time that the clock skips",
-    "future_period": "a period, or a time of availability, after the time of the load",
+    "future_period": "a period, an event, or a time of availability, after the time of the load",
     "unknown_kpi": "no KPI of this id is defined",
+    "unknown_key_result": "no key result of this id is defined",
+    "unknown_milestone": "the key result has no milestone of this id",
     "unit_mismatch": "the unit of the value is not the KPI's, and no conversion is declared",
     "out_of_range": "outside the KPI's valid range, or beyond what a double holds exactly",
-    "duplicate_in_file": "the file holds several different rows for one KPI, period and vintage",
+    "duplicate_in_file": "the file holds several different rows for one KPI and period, or one event, of one vintage",
     "retired_kpi": "the KPI is retired",
-    "unmatched_value": "of a foreign registry: a value that no pattern or value map of its mapping fits",
+    "unmatched_value": "a value that no pattern or value map fits, or an event of another type than its milestone's",
     "invalid_definition": "of a foreign registry: the record does not make a definition that our own files may hold",
 }
 """Reason code -> meaning. Names are part of the lake: they are never renamed."""
 
-REGISTRY_REASONS: Final = frozenset({"unknown_kpi", "unit_mismatch", "out_of_range", "retired_kpi"})
-"""Reasons that a change of the KPI definitions can lift: files with such rows are read again when it changes."""
+REGISTRY_REASONS: Final = frozenset(
+    {
+        "unknown_kpi",
+        "unit_mismatch",
+        "out_of_range",
+        "retired_kpi",
+        "unknown_key_result",
+        "unknown_milestone",
+        "unmatched_value",
+    }
+)
+"""Reasons that a change of the definitions can lift: files with such rows are read again when it changes."""
 
 
 @dataclass(frozen=True)

@@ -325,6 +325,7 @@ class Staging:
                     raw_text,
                     message,
                     kpi_id,
+                    cast(null as varchar) as key_result_id,
                     {lineage.columns("line")}
                 from kept_out
             ) to {literal(str(path))} ({PARQUET})

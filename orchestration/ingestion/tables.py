@@ -20,6 +20,23 @@ OBSERVATIONS = pa.schema(
         *ORIGIN,
     ]
 )
+KEY_RESULT_EVENTS = pa.schema(
+    [
+        ("key_result_id", pa.string()),
+        ("event_id", pa.string()),  # of the source, else the milestone's
+        ("event_type", pa.string()),  # release | milestone
+        ("milestone_id", pa.string()),  # the milestone that it completes
+        ("occurred_on", pa.date32()),  # in the feed's time zone
+        ("occurred_at", UTC_TIMESTAMP),  # null where the feed gives days
+        ("title", pa.string()),
+        ("reference", pa.string()),
+        ("is_deleted", pa.bool_()),  # a full extract holds it no more
+        ("source_type", pa.string()),
+        ("available_at", UTC_TIMESTAMP),  # when the source says it knew of it, else null
+        ("vintage_at", UTC_TIMESTAMP),  # available_at, else loaded_at
+        *ORIGIN,
+    ]
+)
 QUARANTINE = pa.schema(
     [
         ("reason_code", pa.string()),
@@ -28,8 +45,13 @@ QUARANTINE = pa.schema(
         ("raw_text", pa.string()),
         ("message", pa.string()),
         ("kpi_id", pa.string()),  # where it could be read
+        ("key_result_id", pa.string()),  # of events, where it could be read
         *ORIGIN,
     ]
 )
-TABLES: dict[str, pa.Schema] = {"observations": OBSERVATIONS, "quarantine": QUARANTINE}
+TABLES: dict[str, pa.Schema] = {
+    "observations": OBSERVATIONS,
+    "key_result_events": KEY_RESULT_EVENTS,
+    "quarantine": QUARANTINE,
+}
 """Lake entity -> Arrow schema."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from orchestration.ingestion.contracts import FeedContract
@@ -167,44 +167,50 @@ def _scaled(sent: str, text: str | None, scale: float) -> str:
     return f"{sent} * {scale!r}"
 
 
-def period(column: FileColumn, contract: FeedContract, today: str) -> Parsed:
-    """Read the day that tells the period.
+def period(
+    column: FileColumn, contract: FeedContract, today: str, name: Literal["period", "occurred_on"] = "period"
+) -> Parsed:
+    """Read the day that tells the period, or on which an event occurred.
 
     Args:
         column: the field.
         contract: the feed's contract.
-        today: the day of the load, ISO 8601; a later period is from the future.
+        today: the day of the load, ISO 8601; a later one is from the future.
+        name: the field's name; the helpers are named after it.
     """
-    helpers = {"period_text": text_of(column)}
+    noun, later = ("period", "the period begins") if name == "period" else ("day", "the event is")
+    stem = name.removesuffix("_on")
+    text, day = f"{stem}_text", f"{stem}_day"
+    helpers = {text: text_of(column)}
     shape = "false"
     kind = column.kind
     if kind == "text" or (kind.endswith("INT") or kind == "INTEGER"):
-        expression, shape = _date_of_text("period_text", contract.date_format)
-        helpers["period_day"] = expression
+        expression, shape = _date_of_text(text, contract.date_format)
+        helpers[day] = expression
     elif kind == "DATE":
-        helpers["period_day"] = column.sql
+        helpers[day] = column.sql
     elif kind == "TIMESTAMP WITH TIME ZONE":
-        helpers["period_day"] = f"cast(timezone({literal(contract.time_zone or 'UTC')}, {column.sql}) as date)"
+        helpers[day] = f"cast(timezone({literal(contract.time_zone or 'UTC')}, {column.sql}) as date)"
     elif kind.startswith("TIMESTAMP"):
-        helpers["period_day"] = f"cast({column.sql} as date)"
+        helpers[day] = f"cast({column.sql} as date)"
     else:
-        helpers["period_day"] = "cast(null as date)"
+        helpers[day] = "cast(null as date)"
     expected = f"expected a date of the form {contract.date_format}"
     problems = (
-        Problem(is_missing("period_text", contract), "missing_value", "period", "no period"),
-        Problem(f"period_day is null and {shape}", "impossible_date", "period", "a date that no calendar has"),
-        Problem("period_day is null or not isfinite(period_day)", "not_a_date", "period", expected),
+        Problem(is_missing(text, contract), "missing_value", name, f"no {noun}"),
+        Problem(f"{day} is null and {shape}", "impossible_date", name, "a date that no calendar has"),
+        Problem(f"{day} is null or not isfinite({day})", "not_a_date", name, expected),
         # strptime takes 'epoch' and 'infinity' for days, whatever the format.
         Problem(
-            f"period_day = date '{FIRST_DAY}' and regexp_matches(period_text, '(?i)epoch|infinity')",
+            f"{day} = date '{FIRST_DAY}' and regexp_matches({text}, '(?i)epoch|infinity')",
             "not_a_date",
-            "period",
+            name,
             expected,
         ),
-        Problem(f"period_day < date '{FIRST_DAY}'", "impossible_date", "period", f"a day before {FIRST_DAY}"),
-        Problem(f"period_day > date '{today}'", "future_period", "period", f"the period begins after {today}"),
+        Problem(f"{day} < date '{FIRST_DAY}'", "impossible_date", name, f"a day before {FIRST_DAY}"),
+        Problem(f"{day} > date '{today}'", "future_period", name, f"{later} after {today}"),
     )
-    return Parsed(helpers, "period_day", problems)
+    return Parsed(helpers, day, problems)
 
 
 def _date_of_text(text: str, date_format: str) -> tuple[str, str]:
@@ -248,111 +254,121 @@ def _form(strptime_format: str) -> str:
     return form
 
 
-def moment(column: FileColumn, contract: FeedContract, latest: datetime) -> Parsed:
-    """Read the time at which the source had the value, as naive UTC.
+def moment(
+    column: FileColumn,
+    contract: FeedContract,
+    latest: datetime,
+    name: Literal["available_at", "occurred_at"] = "available_at",
+) -> Parsed:
+    """Read the time at which the source had the value, or at which an event occurred, as naive UTC.
 
     Args:
         column: the field.
         contract: the feed's contract.
         latest: aware; a later time is from the future.
+        name: the field's name; the helpers are named after it.
     """
-    text = "available_text"
+    stem = name.removesuffix("_at")
+    text, stated, clock, zoned = (f"{stem}_{part}" for part in ("text", "stated", "local", "zoned"))
     helpers = {text: text_of(column)}
     local = is_form = "false"
     if column.kind == "text":
-        local, is_form = _moment_of_text(helpers, text, contract.timestamp_format)
+        local, is_form = _moment_of_text(helpers, stem, contract.timestamp_format)
     elif column.kind == "TIMESTAMP WITH TIME ZONE":
-        helpers["available_stated"] = f"cast({column.sql} as timestamp)"
-        helpers["available_local"] = "cast(null as timestamp)"
+        helpers[stated] = f"cast({column.sql} as timestamp)"
+        helpers[clock] = "cast(null as timestamp)"
     elif column.kind.startswith("TIMESTAMP") or column.kind == "DATE":
-        helpers["available_stated"] = "cast(null as timestamp)"
-        helpers["available_local"] = f"cast({column.sql} as timestamp)"
+        helpers[stated] = "cast(null as timestamp)"
+        helpers[clock] = f"cast({column.sql} as timestamp)"
         local = "true"
     else:
-        helpers["available_stated"] = helpers["available_local"] = "cast(null as timestamp)"
+        helpers[stated] = helpers[clock] = "cast(null as timestamp)"
     form = contract.timestamp_format or "ISO 8601, as 2026-01-31T06:00:00Z"
     limit = latest.astimezone(UTC).replace(tzinfo=None)
     problems = [
-        Problem(is_missing(text, contract), "missing_value", "available_at", "no time of availability"),
         Problem(
-            f"available_stated is null and available_local is null and {is_form}",
+            is_missing(text, contract),
+            "missing_value",
+            name,
+            "no time of availability" if name == "available_at" else "no time",
+        ),
+        Problem(
+            f"{stated} is null and {clock} is null and {is_form}",
             "impossible_date",
-            "available_at",
+            name,
             "a time that no calendar or clock has",
         ),
         Problem(
-            "coalesce(available_stated, available_local) is null"
-            " or not isfinite(coalesce(available_stated, available_local))",
+            f"coalesce({stated}, {clock}) is null or not isfinite(coalesce({stated}, {clock}))",
             "not_a_date",
-            "available_at",
+            name,
             f"expected a time of the form {form}",
         ),
     ]
-    is_local = "available_stated is null"
+    is_local = f"{stated} is null"
     zone = contract.time_zone
     if zone is None:
-        helpers["available_at"] = "available_stated"
+        helpers[name] = stated
         message = "no offset, and the contract declares no time_zone"
-        problems.append(Problem(is_local, "ambiguous_local_time", "available_at", message))
+        problems.append(Problem(is_local, "ambiguous_local_time", name, message))
     elif local == "false" or _offsets(zone) == frozenset():
         shift = _fixed_offset(zone)
         seconds = int(shift.total_seconds())
-        helpers["available_at"] = f"coalesce(available_stated, available_local - interval ({seconds}) second)"
+        helpers[name] = f"coalesce({stated}, {clock} - interval ({seconds}) second)"
     else:
-        name = literal(zone)
-        helpers["available_zoned"] = f"timezone({name}, available_local)"
-        helpers["available_at"] = "coalesce(available_stated, cast(available_zoned as timestamp))"
+        clock_zone = literal(zone)
+        helpers[zoned] = f"timezone({clock_zone}, {clock})"
+        helpers[name] = f"coalesce({stated}, cast({zoned} as timestamp))"
         twice = " or ".join(
-            f"timezone({name}, available_zoned {sign} interval ({seconds}) second) = available_local"
+            f"timezone({clock_zone}, {zoned} {sign} interval ({seconds}) second) = {clock}"
             for seconds in sorted(_offsets(zone))
             for sign in "+-"
         )
         problems += [
             Problem(
-                f"{is_local} and timezone({name}, available_zoned) <> available_local",
+                f"{is_local} and timezone({clock_zone}, {zoned}) <> {clock}",
                 "nonexistent_local_time",
-                "available_at",
+                name,
                 f"clocks in {zone} skip this time",
             ),
             Problem(
                 f"{is_local} and ({twice})",
                 "ambiguous_local_time",
-                "available_at",
+                name,
                 f"clocks in {zone} show this time twice; send it with its offset",
             ),
         ]
     problems += [
+        Problem(f"{name} < timestamp '{FIRST_DAY}'", "impossible_date", name, f"a time before {FIRST_DAY}"),
         Problem(
-            f"available_at < timestamp '{FIRST_DAY}'", "impossible_date", "available_at", f"a time before {FIRST_DAY}"
-        ),
-        Problem(
-            f"available_at > timestamp '{limit.isoformat(sep=' ')}'",
+            f"{name} > timestamp '{limit.isoformat(sep=' ')}'",
             "future_period",
-            "available_at",
+            name,
             f"later than the load: {limit.isoformat(sep=' ', timespec='minutes')} UTC",
         ),
     ]
-    return Parsed(helpers, "available_at", tuple(problems))
+    return Parsed(helpers, name, tuple(problems))
 
 
-def _moment_of_text(helpers: dict[str, str], text: str, timestamp_format: str | None) -> tuple[str, str]:
+def _moment_of_text(helpers: dict[str, str], stem: str, timestamp_format: str | None) -> tuple[str, str]:
     """Add the helpers of a time written as text; return whether it can be local, and whether it has the form of one."""
+    text, stated, clock = (f"{stem}_{part}" for part in ("text", "stated", "local"))
     if timestamp_format is not None:
         parsed = f"try_strptime({text}, {literal(timestamp_format)})"
         form = literal(_form(timestamp_format))
         # 'epoch' and 'infinity' pass strptime in every format.
         guarded = f"case when not regexp_matches({text}, '(?i)epoch|infinity') then cast({parsed} as timestamp) end"
         has_offset = "%z" in timestamp_format
-        helpers["available_stated"] = guarded if has_offset else "cast(null as timestamp)"
-        helpers["available_local"] = "cast(null as timestamp)" if has_offset else guarded
+        helpers[stated] = guarded if has_offset else "cast(null as timestamp)"
+        helpers[clock] = "cast(null as timestamp)" if has_offset else guarded
         return ("false" if has_offset else "true"), f"regexp_full_match({text}, {form})"
     # A cast to TIMESTAMP drops an offset without a word; only one to TIMESTAMPTZ applies it.
-    helpers["available_stated"] = (
+    helpers[stated] = (
         f"case when regexp_full_match({text}, '{_ISO_OFFSET}') then cast(try_cast(replace({text}, ',', '.')"
         " as timestamptz) as timestamp) end"
     )
-    helpers["available_local"] = (
-        f"case when available_stated is null and regexp_full_match({text}, '{_ISO_LOCAL}')"
+    helpers[clock] = (
+        f"case when {stated} is null and regexp_full_match({text}, '{_ISO_LOCAL}')"
         f" then try_cast(replace({text}, ',', '.') as timestamp) end"
     )
     return "true", f"(regexp_full_match({text}, '{_ISO_OFFSET}') or regexp_full_match({text}, '{_ISO_LOCAL}'))"

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,8 +114,8 @@ class Lake:
         load_id = f"{moment:%Y%m%dT%H%M%S%f}-{content[:12]}"
         return Load(self, load_id, moment)
 
-    def totals(self, kind: str = "feed") -> LoadTotals:
-        """Add up the ledger over all loads of one kind."""
+    def totals(self, kind: str = "feed", without: Sequence[str] = ()) -> LoadTotals:
+        """Add up the ledger over all loads of one kind, but for those of some feeds."""
         import duckdb
 
         with duckdb.connect() as connection:
@@ -128,11 +128,26 @@ class Lake:
                     coalesce(sum(rows_quarantined), 0)::bigint,
                     coalesce(sum(rows_collapsed), 0)::bigint
                 from read_parquet(?, union_by_name = true)
-                where kind = ?
+                where kind = ? and not list_contains(cast(? as varchar[]), coalesce(source_feed, ''))
                 """,
-                [self.glob("loads"), kind],
+                [self.glob("loads"), kind, list(without)],
             ).fetchone()
         return LoadTotals(*(row or (0, 0, 0, 0, 0)))
+
+    def count_rows(self, entity: str) -> int:
+        """Count the rows of one table that committed loads brought."""
+        import duckdb
+
+        with duckdb.connect() as connection:
+            row = connection.execute(
+                """
+                select count(*)
+                from read_parquet(?, union_by_name = true)
+                where load_id in (select load_id from read_parquet(?, union_by_name = true))
+                """,
+                [self.glob(entity), self.glob("loads")],
+            ).fetchone()
+        return int(row[0]) if row else 0
 
     def collect_orphans(self) -> int:
         """Remove what crashed loads left: staged files, and data files without a ledger row. Returns how many.

@@ -24,10 +24,10 @@ from orchestration.company.publish import write_definitions
 from orchestration.dbt_process import dbt_process, started_early
 from orchestration.errors import EXIT_GATE_CLOSED, LosError, PublicationError, nearest
 from orchestration.ingestion.contracts import feed_records, load_contracts
+from orchestration.ingestion.key_results import registry_for
 from orchestration.ingestion.load import ingest_feed
 from orchestration.ingestion.mapping.contract import load_mappings
 from orchestration.ingestion.mapping.load import read_mapped_definitions
-from orchestration.ingestion.registry import KpiRegistry
 from orchestration.lake.store import SCHEMA_FILE, Lake
 from orchestration.planning.cycles import Cycle, cycles_of
 from orchestration.publication import durable_files
@@ -189,9 +189,9 @@ def _load(scratch: Settings, lake: Lake, company: Company, *, landing: Path | No
     write_definitions(lake, [*company.records, *mapped.records, *feed_records(contracts)], clock=clock)
     if landing is None:
         return
-    registry = KpiRegistry.from_lake(lake)
     for contract in contracts:
         if not contract.source.is_remote:
+            registry = registry_for(contract, lake)
             ingest_feed(contract, landing_dir=landing, lake=lake, registry=registry, clock=clock)
 
 

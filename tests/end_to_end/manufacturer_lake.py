@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from orchestration.company.loader import load_company
 from orchestration.company.publish import write_definitions
 from orchestration.ingestion.contracts import feed_records, load_contracts
+from orchestration.ingestion.key_results import registry_for
 from orchestration.ingestion.load import ingest_feed
-from orchestration.ingestion.registry import KpiRegistry
 from orchestration.lake.store import Lake
 from orchestration.settings import PROJECT_ROOT, Settings, load_settings
 from tests.integration.tiny_lake import Warehouse
@@ -74,8 +74,8 @@ class Manufacturer:
         self.lake.ensure(LAKE_TABLES)
         contracts = load_contracts(self.company / "feeds.yml")
         write_definitions(self.lake, [*load_company(self.company).records, *feed_records(contracts)], clock=morning)
-        registry = KpiRegistry.from_lake(self.lake)
         for contract in contracts:
+            registry = registry_for(contract, self.lake)
             ingest_feed(contract, landing_dir=self.landing, lake=self.lake, registry=registry, clock=morning)
 
     def build(self, day: date) -> Warehouse:

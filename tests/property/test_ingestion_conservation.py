@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.ingestion.key_results import KeyResultEntry, KeyResultRegistry
 from tests.unit.ingestion.small_feed import SmallFeed
 
 ROWS = [
@@ -151,6 +152,35 @@ def test_mutated_files_conserve_rows(form, edits):
             for row in observations:
                 source = json.loads(lines[row["source_row"] - 1])
                 assert (row["kpi_id"], row["value"]) == (source["kpi"].strip(), float(source["value"]))
+
+
+EVENTS = "kr,version,step,type,at\n" + "".join(
+    f"kr_{number % 3},v{number},{'live' if number % 5 == 0 else ''},{'release' if number % 2 else 'milestone'},"
+    f"2026-01-{number % 28 + 1:02d}T10:00:00Z\n"
+    for number in range(24)
+)
+EVENT_COLUMNS = {"key_result": "kr", "event": "version", "milestone": "step", "event_type": "type", "occurred_at": "at"}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(edits=st.lists(_EDIT, min_size=1, max_size=4))
+def test_mutated_release_logs_conserve_rows(edits):
+    content = mutated(EVENTS.encode(), edits)
+    entries = [KeyResultEntry(f"kr_{number}", (("live", "release"),)) for number in range(3)]
+    with tempfile.TemporaryDirectory() as root:
+        feed = SmallFeed(Path(root))
+        feed.registry = KeyResultRegistry(tuple(entries))
+        report = feed.load(content, kind="events", columns=EVENT_COLUMNS, time_zone="UTC")
+        events, quarantine = feed.rows("key_result_events"), feed.rows("quarantine")
+        assert len(events) == report.rows_accepted - report.rows_collapsed
+        assert len(quarantine) == report.rows_quarantined
+        assert report.rows_read > 0
+        records = csv_records(content)
+        header = [field.strip() for field in next((fields for fields in records.values() if fields), [])]
+        for row in events:
+            source = dict(zip(header, records[row["source_row"]], strict=True))
+            assert (row["key_result_id"], row["event_type"]) == (source["kr"].strip(), source["type"].strip())
+            assert (row["milestone_id"] or "") == source["step"].strip()
 
 
 def _padded(day: str) -> str:

@@ -255,6 +255,29 @@ def test_feed_without_files_is_a_warning_at_its_contract(company_dir, tmp_path):
     assert "on_time/*.csv" in str(problem)
 
 
+def test_rows_of_a_release_log_are_checked_against_the_key_results(company_dir, tmp_path):
+    """A release log is connected, and its first run says that none of its goals exists."""
+    log = """\
+  - id: log
+    name: Release log
+    kind: events
+    source: {type: file, path: "log/*.csv"}
+    format: csv
+    columns: {key_result: goal, event: version, event_type: type, occurred_on: day}
+"""
+    put(company_dir, "feeds.yml", FEEDS + log)
+    landing = land(tmp_path, "1.csv", "kpi,day,value\non_time_share,2013-01-01,0.5\n")
+    rows = "kr_on_time,1,release,2013-01-02\nkr_on_tme,2,release,2013-01-03\n"
+    put(landing, "log/1.csv", "goal,version,type,day\n" + rows)
+    problem = only_problem(company_dir, landing_dir=landing)
+    assert (problem.severity, problem.rule_id, problem.file, problem.line) == ("warning", "DAT-05", "log/1.csv", 3)
+    assert (problem.column, problem.subject, problem.found) == ("goal", "log", "'kr_on_tme'")
+    assert "1 row quarantined: unknown_key_result" in problem.message
+    assert "did the source mean kr_on_time?" in problem.message
+    (_, events) = found_in(company_dir, landing_dir=landing).feed_files
+    assert (events.rows_read, events.rows_accepted, events.rows_quarantined) == (2, 1, 1)
+
+
 def test_missing_landing_folder_is_an_error(company_dir, tmp_path):
     with pytest.raises(LosError, match="landing folder is missing"):
         found_in(company_dir, landing_dir=tmp_path / "nowhere")

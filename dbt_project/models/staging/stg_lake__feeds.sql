@@ -4,6 +4,7 @@ select
     is_deleted,
     feed_id,
     name as feed_name,
+    coalesce(kind, 'observations') as feed_kind,
     description,
     owner_id,
     steward_id,

@@ -5,6 +5,7 @@ select
     raw_text,
     message,
     kpi_id,
+    key_result_id,
     load_id,
     loaded_at,
     source_feed,

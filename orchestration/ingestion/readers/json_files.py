@@ -76,7 +76,8 @@ def read_json(
     ]
     names = _names(contract, keys)
     if not names:
-        names = list(contract.mapped().values())  # no record is there, or every one is broken and quarantined as such
+        # No record is there, or every one is broken and quarantined as such.
+        names = list(dict.fromkeys(contract.mapped().values()))
         if contract.kpi_columns:
             names += ["(none)"] if contract.kpi_columns == "*" else list(contract.kpi_columns)
     header = resolve(contract, names, line=None)
@@ -102,7 +103,7 @@ def _names(contract: FeedContract, keys: list[str]) -> list[str]:
 
 def _contract_columns(contract: FeedContract) -> list[str]:
     cells = contract.kpi_columns if isinstance(contract.kpi_columns, dict) else {}
-    return [*contract.mapped().values(), *cells, *contract.ignored_columns]
+    return list(dict.fromkeys([*contract.mapped().values(), *cells, *contract.ignored_columns]))
 
 
 def _pointer(name: str) -> str:

@@ -50,6 +50,8 @@ _TYPE: Final = re.compile(rb"\bt\s*=\s*[\"'](\w+)[\"']")
 _FORMULA: Final = re.compile(rb"<(?:\w+:)?f\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?f\s*>)", re.DOTALL)
 _VALUE: Final = re.compile(rb"<(?:\w+:)?v\b[^>]*?>([^<]+)<")
 _SPECIAL: Final = re.compile(rb"<(?:\w+:)?f\b|\bt\s*=\s*[\"']e[\"']")
+_DAYS: Final = frozenset({"period", "occurred_on"})
+_MOMENTS: Final = frozenset({"available_at", "occurred_at"})
 _LIKE_NUMBER: Final = re.compile(r"[^#]*\d|.*\b(?:inf|nan)", re.IGNORECASE | re.DOTALL)
 
 
@@ -222,7 +224,8 @@ def _records(
     ]
     names = [names[number] for number in kept_columns]
     header = resolve(contract, names, line=header_row)
-    roles = {column: field_of(name) for name, column in header.fields.items()} | {
+    # Of several fields that one column fills the first is the strictest.
+    roles = {column: field_of(name) for name, column in reversed(header.fields.items())} | {
         column: "value" for column, _ in header.cells
     }
     rejects = _rejects(kept, numbers, [*zip(kept_columns, names, strict=True)], roles)
@@ -256,7 +259,7 @@ def _rejects(
     rows: Sequence[list[Any]], numbers: Sequence[int], columns: Sequence[tuple[int, str]], roles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return the rows in which a field that takes any text holds none that can be used."""
-    as_text = ("kpi", "over", "unit", "obs_status", "recorded_by")
+    as_text = ("kpi", "over", "unit", "obs_status", "recorded_by", "key_result", "event", "milestone", "event_type")
     checked = [(number, name) for number, name in columns if roles.get(name) in as_text]
     found = []
     for line, row in zip(numbers, rows, strict=True):
@@ -278,13 +281,13 @@ def _column(cells: list[Any], role: str, contract: FeedContract) -> tuple[pa.Arr
         return pa.array([None if cell == "" else cell for cell in cells], pa.float64()), "DOUBLE"
     if role == "value":
         return pa.array([_value_text(cell, contract) for cell in cells], pa.string()), "text"
-    if role in ("period", "available_at") and kinds and kinds <= {date, datetime} and not texts:
-        if role == "period":
+    if role in _DAYS | _MOMENTS and kinds and kinds <= {date, datetime} and not texts:
+        if role in _DAYS:
             days = [None if cell == "" else cell.date() if isinstance(cell, datetime) else cell for cell in cells]
             return pa.array(days, pa.date32()), "DATE"
         moments = [None if cell == "" else _moment(cell) for cell in cells]
         return pa.array(moments, pa.timestamp("us")), "TIMESTAMP"
-    form = {"period": contract.date_format, "available_at": contract.timestamp_format}.get(role)
+    form = contract.date_format if role in _DAYS else contract.timestamp_format if role in _MOMENTS else None
     return pa.array([None if cell == "" else _text(cell, form) for cell in cells], pa.string()), "text"
 
 

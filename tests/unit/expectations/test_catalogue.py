@@ -34,6 +34,7 @@ SEVERITIES = {
     "DAT-06": "block",
     "DAT-07": "warn",
     "DAT-08": "warn",
+    "DAT-09": "warn",
     "CHG-01": "warn",
     "CHG-02": "warn",
     "CHG-03": "warn",
@@ -48,7 +49,7 @@ SEVERITIES = {
 MARTS = {
     *("OWN-01", "OWN-02", "OWN-03", "OWN-04", "OWN-05", "OWN-06", "OWN-07"),
     *("MAP-01", "MAP-02", "MAP-03", "MAP-04", "MAP-05"),
-    *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07", "DAT-08"),
+    *("DAT-01", "DAT-02", "DAT-03", "DAT-04", "DAT-05", "DAT-06", "DAT-07", "DAT-08", "DAT-09"),
     *("CHG-01", "CHG-02", "CHG-03"),
     *("POL-01", "POL-02", "POL-03"),
     "GOV-01",

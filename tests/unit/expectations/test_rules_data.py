@@ -24,7 +24,7 @@ def test_dat_01_counts_the_rows_that_are_really_there(company, audit):
     report = audit()
 
     assert failing(report) == {"DAT-01": {load}}
-    assert report.failures[0].detail == "the lake holds 1 observations, expected 2 accepted less 0 collapsed"
+    assert report.failures[0].detail == "the lake holds 1 of its rows, expected 2 accepted less 0 collapsed"
 
 
 def test_dat_01_names_a_quarantine_that_lost_rows(company, audit):

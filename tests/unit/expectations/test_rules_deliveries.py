@@ -236,3 +236,33 @@ def test_dat_07_passes_a_change_that_was_requested_and_approved(closed, audit, v
     request(closed, **values)
 
     assert ("DAT-07" not in failing(audit())) is is_covered
+
+
+def test_dat_05_judges_feeds_of_events_too(company, audit):
+    """A release log of which nothing can be read passes for a quiet one."""
+    company.define("feeds", at=LOADED_AT, feed_id="log", kind="events", owner_id="fred", max_quarantine_share=0.1)
+    company.define("feeds", at=LOADED_AT, feed_id="idle", owner_id="fred", max_quarantine_share=0.1)
+    for feed in ("log", "idle"):
+        loaded(company, feed, source_feed=feed, rows_read=10, rows_quarantined=3, newest_period_on=None)
+
+    assert failing(audit())["DAT-05"] == {"log"}
+
+
+def happened(company, event_id: str, **values) -> None:
+    facts = {"key_result_event_key": event_id, "event_id": event_id, "event_type": "release", "cycle_id": "2026-Q1"}
+    company.add(
+        "marts.fct_key_result_event",
+        **{**facts, "key_result_id": "kr_errors", "source_feed": "log", "event_on": AS_OF} | values,
+    )
+
+
+def test_dat_09_names_a_release_with_two_days(company, audit):
+    happened(company, "agreed", stated_by="file_and_feed", is_disputed=False, delivered_on=AS_OF)
+    happened(company, "fed", stated_by="feed", is_disputed=False, delivered_on=AS_OF)
+    assert "DAT-09" not in failing(audit())
+
+    happened(company, "live", stated_by="file_and_feed", is_disputed=True, delivered_on=date(2026, 2, 20))
+    happened(company, "old", stated_by="file_and_feed", is_disputed=True, delivered_on=AS_OF, cycle_id="2025-Q1")
+    report = audit()
+    assert failing(report)["DAT-09"] == {"kr_errors"}
+    assert details(report, "DAT-09") == [f"release live on {AS_OF} in the company files, on 2026-02-20 in the feed log"]

@@ -142,8 +142,8 @@ def test_table_is_whole():
     numbers = {row[0] for row in TABLE}
     assert numbers.isdisjoint(ELSEWHERE)
     assert set(range(1, 53)) <= numbers | set(ELSEWHERE)
-    of_mappings = {"unmatched_value", "invalid_definition"}
-    assert {row[4] for row in TABLE} - {None} == set(REASONS) - of_mappings
+    of_others = {"unmatched_value", "invalid_definition", "unknown_key_result", "unknown_milestone"}  # mappings, events
+    assert {row[4] for row in TABLE} - {None} == set(REASONS) - of_others
 
 
 def test_harmless_text_is_kept_as_it_is(feed):

@@ -144,6 +144,8 @@ def test_columns_of_the_lake_have_the_declared_types(feed):
     import pyarrow.parquet as pq
 
     for entity, schema in TABLES.items():
+        if entity == "key_result_events":
+            continue  # test_events.py
         paths = list((feed.lake.root / entity).rglob("*.parquet"))
         assert len(paths) > 1
         for path in paths:

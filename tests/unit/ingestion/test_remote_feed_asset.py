@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from orchestration.defs import ingestion
-from orchestration.defs.ingestion import kpi_feed
+from orchestration.defs.ingestion import feed
 from tests.unit.ingestion.small_feed import contract
 
 SQL = {"type": "sql", "url_env": "OPS_URL", "query": "select 1"}
@@ -19,9 +19,9 @@ def remote():
 
 
 def test_only_remote_feeds_are_retried():
-    (policy,) = {kpi_feed(remote()).op.retry_policy}
+    (policy,) = {feed(remote()).op.retry_policy}
     assert (policy.max_retries, policy.backoff) == (3, dg.Backoff.EXPONENTIAL)
-    assert kpi_feed(contract()).op.retry_policy is None
+    assert feed(contract()).op.retry_policy is None
 
 
 @pytest.mark.parametrize("retryable", [True, False])
@@ -33,11 +33,10 @@ def test_failure_may_be_retried_when_the_error_may_pass(monkeypatch, tmp_path, r
         raise FeedError("no answer", retryable=retryable)
 
     monkeypatch.setattr(ingestion, "load_contracts", lambda path: [remote()])
-    monkeypatch.setattr(ingestion, "load_company", lambda path: None)
-    monkeypatch.setattr(ingestion.KpiRegistry, "from_company", lambda company: None)
+    monkeypatch.setattr(ingestion, "registry_for", lambda contract, lake: None)
     monkeypatch.setattr(ingestion, "ingest_feed", fail)
     monkeypatch.setenv("LOS_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LOS_COMPANY_DIR", str(tmp_path))
     with pytest.raises(dg.Failure) as caught:
-        kpi_feed(remote())(dg.build_asset_context(resources={"project": ProjectResource()}))
+        feed(remote())(dg.build_asset_context(resources={"project": ProjectResource()}))
     assert caught.value.allow_retries is retryable

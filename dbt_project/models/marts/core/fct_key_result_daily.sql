@@ -66,7 +66,7 @@ milestones as (
     from {{ ref("int_key_result__days") }} as days
     inner join {{ ref("int_key_result__intervals") }} as intervals
         on days.key_result_interval_key = intervals.key_result_interval_key
-    inner join {{ ref("stg_lake__key_result_milestones") }} as milestones
+    inner join {{ ref("int_key_result__milestones") }} as milestones
         on intervals.record_key = milestones.record_key
     where intervals.direction = 'milestone'
     group by days.key_result_id, days.day

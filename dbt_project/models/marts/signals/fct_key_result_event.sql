@@ -33,16 +33,37 @@ milestones as (
         row_number() over (
             partition by milestones.record_key, milestones.milestone_id order by milestones.position
         ) as mention
-    from {{ ref("stg_lake__key_result_milestones") }} as milestones
+    from {{ ref("int_key_result__milestones") }} as milestones
+),
+
+-- What a feed tells of, but for what is told of already as the completion of a milestone.
+delivered as (
+    select events.*
+    from {{ ref("int_key_result_event__current") }} as events
+    inner join newest on events.key_result_id = newest.key_result_id
+    left join milestones
+        on
+            newest.record_key = milestones.record_key
+            and events.event_id = milestones.delivered_event_id
+            and milestones.mention = 1
+    where milestones.record_key is null
 ),
 
 events as (
     select
-        coalesce(milestones.kind, 'milestone') as event_type,
+        milestones.milestone_kind as event_type,
         newest.key_result_id,
         milestones.milestone_id as event_id,
         coalesce(milestones.title, milestones.milestone_id) as event_title,
+        case
+            when milestones.stated_on is null then 'feed'
+            when milestones.delivered_on is null then 'file'
+            else 'file_and_feed'
+        end as stated_by,
+        milestones.event_reference,
+        milestones.source_feed,
         milestones.completed_on as event_on,
+        milestones.delivered_on,
         milestones.load_id,
         milestones.source_file,
         milestones.source_row
@@ -52,11 +73,32 @@ events as (
     where milestones.mention = 1
     union all
     select
+        delivered.event_type,
+        delivered.key_result_id,
+        -- A milestone may have the same id.
+        delivered.source_feed || ':' || delivered.event_id as event_id,
+        coalesce(delivered.event_title, delivered.event_id) as event_title,
+        'feed' as stated_by,
+        delivered.event_reference,
+        delivered.source_feed,
+        delivered.event_on,
+        delivered.event_on as delivered_on,
+        delivered.load_id,
+        delivered.source_file,
+        delivered.source_row
+    from delivered
+    inner join {{ ref("int_run__context") }} as run on delivered.event_on <= run.as_of
+    union all
+    select
         'check_in' as event_type,
         key_result_id,
         check_in_id as event_id,
         'reported ' || reported_status as event_title,
+        'file' as stated_by,
+        cast(null as {{ dbt.type_string() }}) as event_reference,
+        cast(null as {{ dbt.type_string() }}) as source_feed,
         reported_on as event_on,
+        cast(null as date) as delivered_on,
         load_id,
         source_file,
         source_row
@@ -68,7 +110,11 @@ events as (
         changes.goal_change_key as event_id,
         changes.field || ' ' || coalesce(changes.old_value, 'none') || ' to ' || coalesce(changes.new_value, 'none')
             as event_title,
+        'file' as stated_by,
+        cast(null as {{ dbt.type_string() }}) as event_reference,
+        cast(null as {{ dbt.type_string() }}) as source_feed,
         changes.changed_on as event_on,
+        cast(null as date) as delivered_on,
         changes.load_id,
         changes.source_file,
         changes.source_row
@@ -91,7 +137,12 @@ select
     -- Only what goes live can move a KPI. A step of the work on paper, a talk about it or another target would take the
     -- blame for whatever happens in the weeks after it.
     events.event_type = 'release' as is_tested,
+    events.stated_by,
+    events.event_reference,
+    events.source_feed,
+    coalesce(events.stated_by = 'file_and_feed' and events.event_on <> events.delivered_on, false) as is_disputed,
     events.event_on,
+    events.delivered_on,
     events.load_id,
     events.source_file,
     events.source_row
