@@ -108,7 +108,8 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
         # A character cut by the end of the block belongs to a line that ends within the next window, or the file.
         head = data.find(b"\n") + 1 if start else 0
         if start and not head:
-            return _Block(feeds, returns, pairs, data[0], data[-1], marks)  # the block where the line begins looked at it
+            # The block where the line begins looked at it.
+            return _Block(feeds, returns, pairs, data[0], data[-1], marks)
         after = os.pread(descriptor, _WINDOW * 2, start + len(data))
         tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
         try:

@@ -347,6 +347,7 @@ def test_manifest_is_what_dagster_expects(acme_warehouse: Warehouse) -> None:
     assert {key for name, key in keys.items() if name.startswith("definitions_")} == {"okr_definitions"}
     assert {name: key for name, key in keys.items() if not name.startswith("definitions_")} == {
         "observations": "raw/observations",
+        "key_result_events": "raw/key_result_events",
         "quarantine": "raw/observations",
         "loads": "raw/observations",
         "integrity_results": "governance/integrity_results",
