@@ -14,7 +14,6 @@ from orchestration.ingestion.key_results import registry_for
 from orchestration.ingestion.load import ingest_feed
 from orchestration.ingestion.mapping.contract import load_mappings
 from orchestration.ingestion.mapping.load import read_mapped_definitions, write_mapped_files
-from orchestration.ingestion.tables import TABLES
 from orchestration.settings import Settings
 
 GROUP = "raw"
@@ -162,7 +161,6 @@ def key_result_events(feeds: Sequence[dg.AssetsDefinition]) -> dg.AssetsDefiniti
     def lake_key_result_events(project: ProjectResource) -> dg.MaterializeResult[None]:
         """Releases and milestones of key results that feeds tell of, whole loads only; none is in order."""
         lake = project.lake
-        lake.ensure(TABLES)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": lake.count_rows("key_result_events"),

@@ -6,23 +6,29 @@ completes. Release logs are short; nothing here is tuned for speed.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import duckdb
-import pyarrow as pa
 
-from orchestration.errors import nearest
 from orchestration.ingestion import derived, values
 from orchestration.ingestion.contracts import FeedContract
+from orchestration.ingestion.file_rows import (
+    PARQUET,
+    Counts,
+    FileRows,
+    Lineage,
+    as_sent,
+    constant,
+    refuse_other_count,
+    without_control,
+)
 from orchestration.ingestion.full_extract import Keyed
 from orchestration.ingestion.key_results import KeyResultRegistry
 from orchestration.ingestion.readers import RecordSet
 from orchestration.ingestion.readers.record_set import MAX_RAW_CHARACTERS, FileColumn, literal
-from orchestration.ingestion.reasons import Problem, Unreadable
-from orchestration.ingestion.staging import CLOCK_TOLERANCE, PARQUET, Counts, Lineage, constant
+from orchestration.ingestion.reasons import Problem
 
 ENTITY: Final = "key_result_events"
 KEYED: Final = Keyed(
@@ -38,14 +44,11 @@ KEYED: Final = Keyed(
     unreadable_field="key result or id",
 )
 """How full extracts tell events apart."""
-_SUGGESTIONS: Final = 25
-"""Unknown ids, the commonest, for which the nearest known one is looked up."""
-_CONTROL: Final = "[\\x00-\\x08\\x0b-\\x1f\\x7f]"
 _KEY: Final = "key_result_text, event_id, available_at"
 _SAID: Final = ("event_type", "milestone_id", "occurred_on", "occurred_at", "title", "reference")
 
 
-class EventStaging:
+class EventStaging(FileRows):
     """The events of one file on their way into the lake.
 
     Args:
@@ -64,14 +67,9 @@ class EventStaging:
         registry: KeyResultRegistry,
         clock: datetime,
     ) -> None:
-        self._connection = connection
-        self._records = records
-        self._contract = contract
+        super().__init__(connection, records, contract, clock)
         self._registry = registry
-        self._clock = clock
-        self._problems: list[Problem] = []
         self._columns: dict[str, FileColumn] = {}
-        derived.prepare(connection, contract)
 
     def run(self) -> Counts:
         """Type and check every row, find duplicates, and fetch the text of what is kept out.
@@ -81,30 +79,17 @@ class EventStaging:
         """
         self._stage()
         staged, wrong = self._one("select count(*), count(problem) from staged")
-        if staged != self._records.count:
-            raise Unreadable(
-                "unreadable_file",
-                f"the file holds {self._records.count} rows by our count and {staged} by the reader's; "
-                "nothing of it is taken",
-            )
+        refuse_other_count(self._records.count, staged)
         self._find_duplicates()
-        conflicting, collapsed = self._one(
-            "select count(*) filter (where is_conflict), count(*) filter (where is_surplus and not is_conflict)"
-            " from duplicates"
-        )
+        conflicting, collapsed = self._count_duplicates()
         self._collect_texts()
         return Counts(
             read=staged + self.broken_records,
             accepted=staged - wrong - conflicting,
             quarantined=wrong + conflicting + self.broken_records,
             collapsed=collapsed,
-            by_reason=self._by_reason(),
+            by_reason=self._by_reason(conflicting),
         )
-
-    @property
-    def broken_records(self) -> int:
-        """Records of the file of which not even the columns could be told apart."""
-        return int(self._records.rejects.num_rows)
 
     def write_events(self, path: Path, lineage: Lineage) -> None:
         """Write the accepted events, each with the line on which it stood."""
@@ -136,14 +121,9 @@ class EventStaging:
 
     def write_quarantine(self, path: Path, lineage: Lineage) -> None:
         """Write every row that was kept out, with its reason and its text."""
-        connection = self._connection
-        connection.register("record_rejects", self._records.rejects)
-        connection.register("suggestion_rows", self._suggestions())
-        try:
-            connection.execute(self._quarantine_sql(path, lineage))
-        finally:
-            for name in ("record_rejects", "suggestion_rows"):
-                connection.unregister(name)
+        unknown = "(select * from staged where key_result_text not in (select key_result_id from key_results))"
+        suggestions = self._suggestions("key_result_text", "key result", self._registry.ids, unknown)
+        self._copy_quarantine(self._quarantine_sql(path, lineage), {"suggestions": suggestions})
 
     def _stage(self) -> None:
         contract = self._contract
@@ -152,18 +132,17 @@ class EventStaging:
         day, moment = "occurred_day", "cast(null as timestamp)"
         zone = contract.time_zone
         if "occurred_on" in self._columns:
-            today = self._clock.astimezone(ZoneInfo(zone) if zone else UTC).date().isoformat()
-            parsed = values.period(self._columns["occurred_on"], contract, today, "occurred_on")
+            parsed = values.period(self._columns["occurred_on"], contract, self._today, "occurred_on")
         else:
             assert zone is not None  # the contract sees to it
-            parsed = values.moment(self._columns["occurred_at"], contract, self._clock + CLOCK_TOLERANCE, "occurred_at")
+            parsed = values.moment(self._columns["occurred_at"], contract, self._latest, "occurred_at")
             moment = parsed.value
             day = f"cast(timezone({literal(zone)}, timezone('UTC', {moment})) as date)"
         helpers |= parsed.helpers
         problems += parsed.problems
         available = "cast(null as timestamp)"
         if "available_at" in self._columns:
-            parsed = values.moment(self._columns["available_at"], contract, self._clock + CLOCK_TOLERANCE)
+            parsed = values.moment(self._columns["available_at"], contract, self._latest)
             helpers |= parsed.helpers
             problems += parsed.problems
             available = parsed.value
@@ -174,15 +153,12 @@ class EventStaging:
             # A title that cannot be made is no reason to lose what happened.
             parsed = derived.text(field, field, self._columns, contract)
             helpers |= {**parsed.helpers, field: self._present(f"{field}_text")}
-            problems.append(self._without_control(field))
+            problems.append(without_control(field))
         self._problems = problems
         computed = ", ".join(f"{expression} as {name}" for name, expression in helpers.items())
         cases = " ".join(f"when {problem.condition} then {number}" for number, problem in enumerate(problems, 1))
         fields = ", ".join(literal(problem.field) for problem in problems)
-        raw = " ".join(
-            f"when {literal(field)} then {column.sql if column.kind == 'text' else f'cast({column.sql} as varchar)'}"
-            for field, column in self._columns.items()
-        )
+        raw = " ".join(f"when {literal(field)} then {as_sent(column)}" for field, column in self._columns.items())
         self._connection.execute(
             f"""
             create or replace temp table staged as
@@ -221,14 +197,7 @@ class EventStaging:
 
     def _source(self) -> str:
         """Return the SQL of the records' raw fields, and note how each is reached."""
-        selected: dict[str, str] = {}
-        for field, name in self._records.header.fields.items():
-            column = self._records.columns[name]
-            selected[f"{field}_raw"] = column.sql
-            self._columns[field] = FileColumn(f"{field}_raw", column.kind)
-        for field, text in self._contract.constant().items():
-            selected[f"{field}_raw"] = literal(text)
-            self._columns[field] = FileColumn(f"{field}_raw")
+        selected, self._columns = self._field_columns()
         listed = ", ".join(f"{expression} as {name}" for name, expression in selected.items())
         raw_text = "raw_text" if self._records.has_raw_text else "cast(null as varchar) as raw_text"
         return f"select record, {self._records.line} as line, {raw_text}, {listed} from {self._records.relation}"
@@ -256,7 +225,7 @@ class EventStaging:
                 continue
             parsed = derived.text(field, f"{field}'s id", self._columns, contract)
             helpers |= {**parsed.helpers, name: self._present(f"{field}_text")}
-            problems += [*parsed.problems, self._without_control(field)]
+            problems += [*parsed.problems, without_control(field)]
             known.append(field)
         helpers["event_id"] = "coalesce(stated_id, milestone_id)"
         problems += [
@@ -285,13 +254,6 @@ class EventStaging:
             ),
         ]
         return helpers, problems
-
-    def _present(self, text: str) -> str:
-        return f"case when not {values.is_missing(text, self._contract)} then {text} end"
-
-    def _without_control(self, field: str) -> Problem:
-        found = f"regexp_matches({field}_text, {literal(_CONTROL)})"
-        return Problem(found, "bad_encoding", field, "a control character")
 
     def _find_duplicates(self) -> None:
         """Fill `duplicates` with the rows of every key that stands more than once."""
@@ -354,7 +316,7 @@ class EventStaging:
                         left(coalesce(staged.raw_text, record_texts.raw_text), {MAX_RAW_CHARACTERS}) as raw_text,
                         case {self._by_problem("reason_code")}
                             when 'unknown_key_result'
-                                then coalesce(suggestion_rows.message, {self._by_problem("message")})
+                                then coalesce(suggestions.message, {self._by_problem("message")})
                             when 'unknown_milestone'
                                 then {self._by_problem("message")} || '; it has '
                                     || coalesce(known_milestones.names, 'none')
@@ -364,7 +326,7 @@ class EventStaging:
                     from staged
                     left join duplicates on staged.rowid = duplicates.staged_row
                     left join record_texts on staged.record = record_texts.record
-                    left join suggestion_rows on staged.key_result_text = suggestion_rows.key_result_text
+                    left join suggestions on staged.key_result_text = suggestions.key_result_text
                     left join known_milestones on staged.key_result_text = known_milestones.of_key_result_id
                     where staged.problem is not null or duplicates.is_conflict
                     union all
@@ -383,64 +345,3 @@ class EventStaging:
                 from kept_out
             ) to {literal(str(path))} ({PARQUET})
         """
-
-    def _by_reason(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        rows = self._connection.execute(
-            f"""
-            select coalesce({self._by_problem("reason_code")}, 'duplicate_in_file') as reason_code, count(*)
-            from staged
-            left join duplicates on staged.rowid = duplicates.staged_row
-            where staged.problem is not null or duplicates.is_conflict
-            group by reason_code
-            """
-        ).fetchall()
-        for reason, count in [
-            *rows,
-            *((entry["values"], entry["counts"]) for entry in self._reject_counts()),
-        ]:
-            counts[reason] = counts.get(reason, 0) + count
-        return dict(sorted(counts.items()))
-
-    def _reject_counts(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._records.rejects.column("reason_code").value_counts().to_pylist()
-        return found
-
-    def _column_of(self, field: str) -> str:
-        """Return the column of the file that holds a field, for the quarantine."""
-        column = self._records.header.fields.get(field) or derived.columns_of(self._contract, field)
-        return column or (f"constants.{field}" if field in self._contract.constant() else field)
-
-    def _by_problem(self, what: str) -> str:
-        """Return the SQL of what a row's problem says, null where it has none."""
-        texts = {
-            "reason_code": [one.reason for one in self._problems],
-            "column_name": [self._column_of(one.field) for one in self._problems],
-            "message": [one.message for one in self._problems],
-        }[what]
-        return f"list_extract([{', '.join(map(literal, texts))}], staged.problem)"
-
-    def _suggestions(self) -> pa.Table:
-        """Return, for the commonest unknown ids, what was probably meant."""
-        rows = self._connection.execute(
-            "select key_result_text, count(*) as n from staged "
-            "where problem is not null and key_result_text is not null "
-            "and key_result_text not in (select key_result_id from key_results) "
-            f"group by key_result_text order by n desc, key_result_text limit {_SUGGESTIONS}"
-        ).fetchall()
-        found: list[dict[str, Any]] = []
-        for text, _ in rows:
-            message = "no key result of this id is defined"
-            if not str(text).isprintable():
-                message += "; the id holds an invisible character"
-            elif close := nearest(str(text), self._registry.ids):
-                message += f"; did the source mean {close}?"
-            found.append({"key_result_text": text, "message": message})
-        return pa.Table.from_pylist(
-            found, schema=pa.schema([("key_result_text", pa.string()), ("message", pa.string())])
-        )
-
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        row = self._connection.execute(sql).fetchone()
-        assert row is not None  # every statement here is an aggregate
-        return row

@@ -18,9 +18,9 @@ from typing import Final
 
 import duckdb
 
+from orchestration.ingestion.file_rows import Lineage
 from orchestration.ingestion.readers.record_set import literal
 from orchestration.ingestion.reasons import Unreadable
-from orchestration.ingestion.staging import Lineage
 from orchestration.lake.store import Lake, Load
 
 MISSING: Final = "M"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
@@ -14,7 +12,7 @@ import pyarrow as pa
 from orchestration.company.loader import Company
 from orchestration.company.records import DefinitionRecord
 from orchestration.ingestion.contracts import FeedContract
-from orchestration.ingestion.registry import KpiRegistry
+from orchestration.ingestion.registry import KpiRegistry, hash_of_entries, last_versions, make_table
 from orchestration.lake.store import Lake
 
 _SCHEMA = pa.schema([("key_result_id", pa.string())])
@@ -59,22 +57,8 @@ class KeyResultRegistry:
         """Make the registry of the definitions that were loaded last, each key result in its last version."""
         with duckdb.connect() as connection:
             connection.execute(
-                """
-                create temp table newest as
-                with versions as (
-                    select key_result_id, record_key, effective_from, is_deleted
-                    from read_parquet($key_results, union_by_name = true)
-                    where load_id in (select load_id from read_parquet($loads, union_by_name = true))
-                    qualify row_number() over (
-                        partition by key_result_id, effective_from order by loaded_at desc, load_id desc
-                    ) = 1
-                )
-                select key_result_id, record_key
-                from versions
-                where not is_deleted
-                qualify row_number() over (partition by key_result_id order by effective_from desc nulls last) = 1
-                """,
-                {"key_results": lake.glob("definitions/key_results"), "loads": lake.glob("loads")},
+                f"create temp table newest as {last_versions('key_result_id', 'record_key')}",
+                {"definitions": lake.glob("definitions/key_results"), "loads": lake.glob("loads")},
             )
             ids = [row[0] for row in connection.execute("select key_result_id from newest").fetchall()]
             milestones = connection.execute(
@@ -103,8 +87,7 @@ class KeyResultRegistry:
     @cached_property
     def registry_hash(self) -> str:
         """Sha256 (hex) over everything that can change the outcome of a row."""
-        text = json.dumps([asdict(entry) for entry in self.key_results], ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of_entries(self.key_results)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Put the key results into a connection, as the tables `key_results` and `milestones`."""
@@ -114,13 +97,8 @@ class KeyResultRegistry:
             for entry in self.key_results
             for name, kind in entry.milestones
         ]
-        for table, arrow in (
-            ("key_results", pa.Table.from_pylist(rows, schema=_SCHEMA)),
-            ("milestones", pa.Table.from_pylist(milestones, schema=_MILESTONES)),
-        ):
-            connection.register("registry_arrow", arrow)
-            connection.execute(f"create or replace temp table {table} as select * from registry_arrow")
-            connection.unregister("registry_arrow")
+        make_table(connection, "key_results", pa.Table.from_pylist(rows, schema=_SCHEMA))
+        make_table(connection, "milestones", pa.Table.from_pylist(milestones, schema=_MILESTONES))
 
 
 Registry = KpiRegistry | KeyResultRegistry

@@ -27,6 +27,7 @@ from orchestration.errors import FeedError
 from orchestration.ingestion.contracts import FeedContract, contract_hash
 from orchestration.ingestion.events import KEYED as EVENTS
 from orchestration.ingestion.events import EventStaging
+from orchestration.ingestion.file_rows import CLOCK_TOLERANCE, Counts, Lineage
 from orchestration.ingestion.full_extract import OBSERVATIONS, Deletions, Keyed, record_deletions
 from orchestration.ingestion.key_results import Registry
 from orchestration.ingestion.physical import Hashing
@@ -36,7 +37,7 @@ from orchestration.ingestion.reasons import REGISTRY_REASONS, Unreadable
 from orchestration.ingestion.registry import KpiRegistry
 from orchestration.ingestion.report import FeedLoadReport, FileResult
 from orchestration.ingestion.sources import Delivery, deliveries
-from orchestration.ingestion.staging import CLOCK_TOLERANCE, Counts, Lineage, Staging, register_registry
+from orchestration.ingestion.staging import Staging
 from orchestration.ingestion.tables import QUARANTINE, TABLES
 from orchestration.lake.store import Lake, Load
 
@@ -159,10 +160,7 @@ class _Run:
         self._next_at = clock.astimezone(UTC).replace(tzinfo=None) - _STEP * (len(names) - 1)
         if newest is not None:
             self._next_at = max(self._next_at, newest + _STEP)
-        if isinstance(registry, KpiRegistry):
-            register_registry(connection, registry)
-        else:
-            registry.register(connection)
+        registry.register(connection)
 
     def take(self, delivery: Delivery) -> FileResult:
         """Load one file, or find that nothing is to be done."""

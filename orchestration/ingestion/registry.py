@@ -68,21 +68,8 @@ class KpiRegistry:
         """
         with duckdb.connect() as connection:
             found = connection.execute(
-                """
-                with newest as (
-                    select *
-                    from read_parquet($kpis, union_by_name = true)
-                    where load_id in (select load_id from read_parquet($loads, union_by_name = true))
-                    qualify row_number() over (
-                        partition by kpi_id, effective_from order by loaded_at desc, load_id desc
-                    ) = 1
-                )
-                select kpi_id, unit, grain, valid_min, valid_max, lifecycle
-                from newest
-                where not is_deleted
-                qualify row_number() over (partition by kpi_id order by effective_from desc nulls last) = 1
-                """,
-                {"kpis": lake.glob("definitions/kpis"), "loads": lake.glob("loads")},
+                last_versions("kpi_id", "unit, grain, valid_min, valid_max, lifecycle"),
+                {"definitions": lake.glob("definitions/kpis"), "loads": lake.glob("loads")},
             )
             names = [column[0] for column in found.description or []]
             return cls.from_rows(dict(zip(names, row, strict=True)) for row in found.fetchall())
@@ -102,11 +89,46 @@ class KpiRegistry:
     @cached_property
     def registry_hash(self) -> str:
         """Sha256 (hex) over everything that can change the outcome of a row."""
-        text = json.dumps([asdict(entry) for entry in self.kpis], ensure_ascii=False, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of_entries(self.kpis)
 
     @cached_property
     def table(self) -> pa.Table:
         """One row per KPI with `kpi_no`, its position in `kpis`, for set-based joins."""
         rows = [{"kpi_no": number, **asdict(entry)} for number, entry in enumerate(self.kpis)]
         return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+    def register(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Put the KPIs into a connection, as the table `registry`."""
+        make_table(connection, "registry", self.table)
+
+
+def last_versions(key: str, columns: str) -> str:
+    """Return the query of the last version of each definition, as loaded last; those that vanished are left out.
+
+    It takes the parameters `definitions` and `loads`: the files of the definitions' table and of the ledger.
+    """
+    return f"""
+        with newest as (
+            select *
+            from read_parquet($definitions, union_by_name = true)
+            where load_id in (select load_id from read_parquet($loads, union_by_name = true))
+            qualify row_number() over (partition by {key}, effective_from order by loaded_at desc, load_id desc) = 1
+        )
+        select {key}, {columns}
+        from newest
+        where not is_deleted
+        qualify row_number() over (partition by {key} order by effective_from desc nulls last) = 1
+    """
+
+
+def hash_of_entries(entries: Iterable[Any]) -> str:
+    """Return the sha256 (hex) over the fields of dataclasses."""
+    text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Copy rows into a temporary table of a connection."""
+    connection.register("registry_arrow", rows)
+    connection.execute(f"create or replace temp table {name} as select * from registry_arrow")
+    connection.unregister("registry_arrow")

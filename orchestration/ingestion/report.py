@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from orchestration.ingestion.staging import Counts
+from orchestration.ingestion.file_rows import Counts
 
 Status = Literal["loaded", "unchanged", "rejected"]
 _NOTHING = Counts(0, 0, 0)

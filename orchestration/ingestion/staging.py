@@ -7,92 +7,41 @@ that have one. No statement loops over rows, and none holds the file in memory: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from orchestration.errors import nearest
 from orchestration.ingestion import derived, values
 from orchestration.ingestion.contracts import FeedContract
+from orchestration.ingestion.file_rows import (
+    PARQUET,
+    Counts,
+    FileRows,
+    Lineage,
+    as_sent,
+    constant,
+    refuse_other_count,
+    without_control,
+)
 from orchestration.ingestion.readers import RecordSet
 from orchestration.ingestion.readers.record_set import MAX_RAW_CHARACTERS, FileColumn, QuickRows, literal
 from orchestration.ingestion.reasons import Problem, Unreadable
 from orchestration.ingestion.registry import KpiRegistry
 
-CLOCK_TOLERANCE: Final = timedelta(days=1)
-"""By how much a time of availability may lie after the load: clocks differ, and so do notions of a day's end."""
-_SUGGESTIONS: Final = 25
-"""Unknown ids, the commonest, for which the nearest known one is looked up: 25 ms each among 2,000 KPIs."""
-PARQUET: Final = "format parquet, compression zstd, compression_level 1, parquet_version v2"
-"""How data files are written: the encodings of version 2 take half the time of version 1's dictionaries."""
 _MAX_BITS: Final = 2**29
 """Keys that the test for repeated ones marks in memory, one bit each."""
 _MAX_CELL_COLUMNS: Final = 20_000
 """KPI columns of one wide file."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Rows of one file; `read` = `accepted` + `quarantined`.
-
-    Attributes:
-        read: records of a long file, filled cells of a wide one, broken records in both.
-        accepted: rows without a problem, identical ones included.
-        quarantined: rows kept out.
-        collapsed: accepted rows left out because an identical one is in; the lake gets accepted - collapsed.
-        absent: empty cells of a wide file.
-        by_reason: quarantined rows by reason code.
-        oldest: first period accepted.
-        newest: last period accepted.
-    """
-
-    read: int
-    accepted: int
-    quarantined: int
-    collapsed: int = 0
-    absent: int = 0
-    by_reason: Mapping[str, int] | None = None
-    oldest: date | None = None
-    newest: date | None = None
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Where the rows of one load come from.
-
-    Attributes:
-        load_id: the load.
-        loaded_at: naive UTC.
-        feed: id of the feed.
-        file: name of the file.
-    """
-
-    load_id: str
-    loaded_at: datetime
-    feed: str
-    file: str
-
-    def columns(self, line: str) -> str:
-        """Return the columns that tell a row's origin, as SQL; `line` is SQL too."""
-        return f"""
-            {constant(self.load_id)} as load_id,
-            timestamp {literal(self.loaded_at.isoformat(sep=" "))} as loaded_at,
-            {constant(self.feed)} as source_feed,
-            {constant(self.file)} as source_file,
-            cast({line} as bigint) as source_row
-        """
-
-
-class Staging:
-    """The rows of one file on their way into the lake.
+class Staging(FileRows):
+    """The observations of one file on their way into the lake.
 
     Args:
-        connection: in-memory connection that holds the table `registry` (see `register_registry`).
+        connection: in-memory connection that holds the table `registry` (see `KpiRegistry.register`).
         records: the file's records.
         contract: the feed's contract.
         registry: the KPIs.
@@ -107,15 +56,8 @@ class Staging:
         registry: KpiRegistry,
         clock: datetime,
     ) -> None:
-        self._connection = connection
-        self._records = records
-        self._contract = contract
+        super().__init__(connection, records, contract, clock)
         self._registry = registry
-        zone = ZoneInfo(contract.time_zone) if contract.time_zone else UTC
-        self._today = clock.astimezone(zone).date().isoformat()
-        self._latest = clock + CLOCK_TOLERANCE
-        self._problems: list[Problem] = []
-        derived.prepare(connection, contract)
         self._line = f"staged.{records.line}"
         self._record_columns = "record" if records.line == "record" else "record, line"
         self._raw_text = "record_texts.raw_text"
@@ -138,21 +80,17 @@ class Staging:
             total = total * len(self._records.header.cells) - absent
         self._stage()
         derived.withdraw_partial_sums(
-            self._connection, self._contract, self._records.rejects.num_rows, self._records.line, self._problems
+            self._connection, self._contract, self.broken_records, self._records.line, self._problems
         )
         staged, wrong = self._one("select count(*), count(problem) from staged")
         if self._records.quick:
             (quick,) = self._one("select count(kpi) from quick_rows")
             staged += quick
-        if staged != total:
-            raise Unreadable(
-                "unreadable_file",
-                f"the file holds {total} rows by our count and {staged} by the reader's; nothing of it is taken",
-            )
+        refuse_other_count(total, staged)
         if self._records.quick:
             self._gather_repeated(self._records.quick)
         conflicting, collapsed = self._find_duplicates()
-        broken = self._records.rejects.num_rows
+        broken = self.broken_records
         quick_periods = (
             "union all select period_start from quick_rows where kpi is not null" if self._records.quick else ""
         )
@@ -173,11 +111,6 @@ class Staging:
             oldest=oldest,
             newest=newest,
         )
-
-    @property
-    def broken_records(self) -> int:
-        """Records of the file of which not even the columns could be told apart."""
-        return int(self._records.rejects.num_rows)
 
     def write_observations(self, path: Path, lineage: Lineage) -> None:
         """Write the accepted rows, in no promised order: each says on which line it stood."""
@@ -246,15 +179,9 @@ class Staging:
 
     def write_quarantine(self, path: Path, lineage: Lineage) -> None:
         """Write every row that was kept out, with its reason and its text, in no promised order."""
-        connection = self._connection
-        connection.register("record_rejects", self._records.rejects)
-        connection.register("cell_columns", self._cell_table())
-        connection.register("suggestions", self._suggestions())
-        try:
-            connection.execute(self._quarantine_sql(path, lineage))
-        finally:
-            for name in ("record_rejects", "cell_columns", "suggestions"):
-                connection.unregister(name)
+        suggestions = self._suggestions("kpi_text", "KPI", self._registry.ids)
+        tables = {"cell_columns": self._cell_table(), "suggestions": suggestions}
+        self._copy_quarantine(self._quarantine_sql(path, lineage), tables)
 
     def _collect_texts(self, kept_out: int) -> None:
         """Fetch the text of every row that is kept out. The file is not needed after this."""
@@ -350,14 +277,13 @@ class Staging:
         for name in optional:
             if name in columns:
                 helpers[f"{name}_text"] = values.text_of(columns[name])
-                optional[name] = f"case when not {values.is_missing(f'{name}_text', contract)} then {name}_text end"
-                control = f"regexp_matches({name}_text, '[\\x00-\\x08\\x0b-\\x1f\\x7f]')"
-                problems.append(Problem(control, "bad_encoding", name, "a control character"))
+                optional[name] = self._present(f"{name}_text")
+                problems.append(without_control(name))
         self._problems = problems
         cases = " ".join(f"when {problem.condition} then {number}" for number, problem in enumerate(problems, 1))
         # A list, and not IN, which becomes a join.
         fields = ", ".join(literal(problem.field) for problem in problems)
-        raw = " ".join(f"when {literal(field)} then {_raw(column)}" for field, column in columns.items())
+        raw = " ".join(f"when {literal(field)} then {as_sent(column)}" for field, column in columns.items())
         computed = ",\n".join(f"{expression} as {name}" for name, expression in helpers.items())
         self._connection.execute(
             f"""
@@ -454,19 +380,6 @@ class Staging:
             cell if cell.kind == "text" else FileColumn(f"replace(cast({cell.sql} as varchar), '.', {mark})")
             for cell in cells
         ]
-
-    def _field_columns(self) -> tuple[dict[str, str], dict[str, FileColumn]]:
-        """Return what to select (name -> SQL) and how later steps reach each field."""
-        selected: dict[str, str] = {}
-        columns: dict[str, FileColumn] = {}
-        for field, name in self._records.header.fields.items():
-            column = self._records.columns[name]
-            selected[f"{field}_raw"] = column.sql
-            columns[field] = FileColumn(f"{field}_raw", column.kind)
-        for field, text in self._contract.constant().items():
-            selected[f"{field}_raw"] = literal(text)
-            columns[field] = FileColumn(f"{field}_raw")
-        return selected, columns
 
     def _unit_problems(self, columns: Mapping[str, FileColumn], helpers: dict[str, str]) -> list[Problem]:
         contract, problems = self._contract, []
@@ -582,11 +495,7 @@ class Staging:
             where staged.problem is null
             """
         )
-        conflicting, collapsed = self._one(
-            "select count(*) filter (where is_conflict), count(*) filter (where is_surplus and not is_conflict)"
-            " from duplicates"
-        )
-        return conflicting, collapsed
+        return self._count_duplicates()
 
     def _kept(self) -> str:
         """Return the condition that leaves out conflicting rows and surplus identical ones."""
@@ -594,35 +503,11 @@ class Staging:
             return ""
         return "and staged.rowid not in (select staged_row from duplicates where is_conflict or is_surplus)"
 
-    def _by_reason(self, conflicting: int) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        rows = self._connection.execute(
-            "select problem, count(*) from staged where problem is not null group by problem"
-        ).fetchall()
-        for problem, count in rows:
-            reason = self._problems[problem - 1].reason
-            counts[reason] = counts.get(reason, 0) + count
-        if conflicting:
-            counts["duplicate_in_file"] = conflicting
-        for entry in self._records.rejects.column("reason_code").value_counts().to_pylist():
-            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
-        return dict(sorted(counts.items()))
-
-    def _column_of(self, field: str) -> str:
-        """Return the column of the file that holds a field, for the quarantine."""
-        column = self._records.header.fields.get(field) or derived.columns_of(self._contract, field)
-        return column or (f"constants.{field}" if field in self._contract.constant() else field)
-
-    def _by_problem(self, what: Literal["reason_code", "column_name", "message"]) -> str:
-        """Return the SQL of what a row's problem says, null where it has none; a list costs less than a join."""
-        by_cell = {"kpi", "value"} if self._contract.layout == "wide" else set()
-        texts: list[str | None]
-        if what == "column_name":
-            texts = [None if one.field in by_cell else self._column_of(one.field) for one in self._problems]
-        else:
-            texts = [one.reason if what == "reason_code" else one.message for one in self._problems]
-        listed = ", ".join("null" if text is None else literal(text) for text in texts)
-        return f"list_extract(cast([{listed}] as varchar[]), staged.problem)"
+    def _place_of(self, problem: Problem) -> str | None:
+        # The columns of a wide file are its KPIs: which one it was is the cell's to say.
+        if self._contract.layout == "wide" and problem.field in ("kpi", "value"):
+            return None
+        return super()._place_of(problem)
 
     def _cell_table(self) -> pa.Table:
         cells = self._records.header.cells
@@ -633,42 +518,9 @@ class Staging:
             }
         )
 
-    def _suggestions(self) -> pa.Table:
-        """Return, for the commonest unknown ids, what was probably meant."""
-        rows = self._connection.execute(
-            "select kpi_text, count(*) as n from staged where problem is not null and kpi_text is not null "
-            f"group by kpi_text order by n desc, kpi_text limit {_SUGGESTIONS}"
-        ).fetchall()
-        found: list[dict[str, Any]] = []
-        for text, _ in rows:
-            message = "no KPI of this id is defined"
-            if not str(text).isprintable():
-                message += "; the id holds an invisible character"
-            elif close := nearest(str(text), self._registry.ids):
-                message += f"; did the source mean {close}?"
-            found.append({"kpi_text": text, "message": message})
-        return pa.Table.from_pylist(found, schema=pa.schema([("kpi_text", pa.string()), ("message", pa.string())]))
-
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        row = self._connection.execute(sql).fetchone()
-        assert row is not None  # every statement here is an aggregate
-        return row
-
-
-def constant(text: str) -> str:
-    """Return an SQL expression of a text that is the same in every row, cheap to write to Parquet."""
-    return f"{literal(text)}::enum({literal(text)})"
-
 
 def _day(day: date) -> str:
     return f"date {literal(day.isoformat())}"
-
-
-def register_registry(connection: duckdb.DuckDBPyConnection, registry: KpiRegistry) -> None:
-    """Put the KPIs into the connection as the table `registry`."""
-    connection.register("registry_arrow", registry.table)
-    connection.execute("create or replace temp table registry as select * from registry_arrow")
-    connection.unregister("registry_arrow")
 
 
 def _kpi_problems(contract: FeedContract) -> list[Problem]:
@@ -686,7 +538,3 @@ def _range_problems() -> list[Problem]:
 
 def _id_text(column: FileColumn) -> str:
     return f"nfc_normalize({values.text_of(column)})"
-
-
-def _raw(column: FileColumn) -> str:
-    return column.sql if column.kind == "text" else f"cast({column.sql} as varchar)"
