@@ -10,56 +10,85 @@ days as (
     left join {{ ref("int_cycle__locks") }} as locks on cycles.cycle_id = locks.cycle_id
 ),
 
-stated as (
+offered as (
     select
         intervals.cycle_id,
         intervals.org_unit_id,
-        count(distinct coalesce(intervals.measure, 'hours')) as measure_count,
-        min(coalesce(intervals.measure, 'hours')) as measure,
-        case
-            when count(distinct coalesce(intervals.measure, 'hours')) = 1
-                then {{ sum_in_order("intervals.capacity", "intervals.source_row") }}
-        end as capacity,
-        case
-            when count(distinct coalesce(intervals.measure, 'hours')) = 1
-                then {{ sum_in_order("coalesce(intervals.business_as_usual, 0)", "intervals.source_row") }}
-        end as business_as_usual,
-        min(intervals.source_file) as source_file,
-        min(intervals.source_row) as source_row
+        coalesce(intervals.measure, 'hours') as measure,
+        intervals.capacity,
+        coalesce(intervals.business_as_usual, 0) as business_as_usual,
+        intervals.source_file,
+        intervals.source_row
     from intervals
     inner join days
         on
             intervals.cycle_id = days.cycle_id
             and intervals.valid_from <= days.judged_on
             and intervals.valid_to > days.judged_on
-    group by intervals.cycle_id, intervals.org_unit_id
 ),
 
-asked as (
+stated as (
+    select
+        cycle_id,
+        org_unit_id,
+        min(measure) as measure,
+        case when count(distinct measure) = 1 then {{ sum_in_order("capacity", "source_row") }} end as capacity,
+        case when count(distinct measure) = 1 then {{ sum_in_order("business_as_usual", "source_row") }} end
+            as business_as_usual,
+        min(source_file) as source_file,
+        min(source_row) as source_row
+    from offered
+    group by cycle_id, org_unit_id
+),
+
+demanded as (
     select
         key_results.cycle_id,
         demand.org_unit_id,
         key_results.key_result_id,
         key_results.weight_share,
-        {{ sum_in_order("demand.demand", "demand.position") }} as demand,
-        count(distinct coalesce(demand.measure, 'hours')) as measure_count,
-        min(coalesce(demand.measure, 'hours')) as measure
+        coalesce(demand.measure, 'hours') as measure,
+        demand.demand,
+        demand.position
     from {{ ref("int_plan__key_results") }} as key_results
     inner join {{ ref("stg_lake__key_result_demand") }} as demand on key_results.record_key = demand.record_key
     where demand.demand is not null
-    group by key_results.cycle_id, demand.org_unit_id, key_results.key_result_id, key_results.weight_share
 ),
 
-pairs as (
+asked as (
     select
         cycle_id,
-        org_unit_id
-    from stated
+        org_unit_id,
+        key_result_id,
+        weight_share,
+        {{ sum_in_order("demand", "position") }} as demand
+    from demanded
+    group by cycle_id, org_unit_id, key_result_id, weight_share
+),
+
+measures as (
+    select
+        cycle_id,
+        org_unit_id,
+        measure
+    from offered
     union
     select
         cycle_id,
-        org_unit_id
-    from asked
+        org_unit_id,
+        measure
+    from demanded
+),
+
+-- Hours and points add up to nothing, whoever states them.
+pairs as (
+    select
+        cycle_id,
+        org_unit_id,
+        min(measure) as measure,
+        count(*) > 1 as is_mixed
+    from measures
+    group by cycle_id, org_unit_id
 ),
 
 -- What is worth least for what it takes is cut first.
@@ -73,9 +102,8 @@ lined_up as (
         asked.weight_share / nullif(asked.demand, 0) as weight_per_demand,
         stated.capacity,
         stated.business_as_usual,
-        coalesce(
-            stated.measure, min(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id)
-        ) as measure,
+        coalesce(stated.measure, pairs.measure) as measure,
+        pairs.is_mixed,
         stated.source_file,
         stated.source_row,
         row_number() over (
@@ -90,16 +118,7 @@ lined_up as (
             partition by pairs.cycle_id, pairs.org_unit_id
             order by coalesce(asked.weight_share / nullif(asked.demand, 0), 1e9), -asked.demand, asked.key_result_id
             rows between unbounded preceding and current row
-        ) - coalesce(asked.demand, 0) as demand_cut_before,
-        -- Hours and points add up to nothing, whoever states them.
-        coalesce(
-            greatest(
-                stated.measure_count, max(asked.measure_count) over (partition by pairs.cycle_id, pairs.org_unit_id)
-            ) > 1
-            or least(stated.measure, min(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id))
-            <> greatest(stated.measure, max(asked.measure) over (partition by pairs.cycle_id, pairs.org_unit_id)),
-            false
-        ) as is_mixed
+        ) - coalesce(asked.demand, 0) as demand_cut_before
     from pairs
     left join stated on pairs.cycle_id = stated.cycle_id and pairs.org_unit_id = stated.org_unit_id
     left join asked on pairs.cycle_id = asked.cycle_id and pairs.org_unit_id = asked.org_unit_id
