@@ -79,8 +79,15 @@ red as (
     where
         not scorecard.is_withheld
         and scorecard.cycle_state in ('active', 'closing')
-        and runs.last_on >= {{ add_days("watch.as_of", -days_listed) }}
-        and runs.last_on >= watch.watched_from
+        -- What ended is listed for a while. What the scorecard still shows is open, also when its last day lies before the
+        -- first audit: that of a cycle which ended and is not closed yet.
+        and (
+            runs.last_on = scorecard.as_of
+            or (
+                runs.last_on >= {{ add_days("watch.as_of", -days_listed) }}
+                and runs.last_on >= watch.watched_from
+            )
+        )
 ),
 
 -- A conflict asks both: whose work it is, and whose number.
