@@ -43,8 +43,10 @@ _UNHEARD_OF: Final = "\x1f"
 _QUICK_FIELDS: Final = frozenset({"kpi", "period", "value", "available_at"})
 QUICK_TABLES: Final = ("quick_rows", "doubtful_rows", "repeated", "kpi_units")
 """Temporary tables of one file."""
-_SHIFTS: Final = (0, 20, 40)
+_SHIFTS: Final = (0, 30)
 """Where in a text's hash of 64 bits the places begin that it has in the filter of KPI ids."""
+_BITS_PER_KPI: Final = 1024
+"""At least so many bits has the filter: one of a million texts that are no id passes it."""
 _UTC_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -223,7 +225,7 @@ def _query(
 
 
 def _is_likely_known(column: str, registry: KpiRegistry) -> str:
-    """Return the test that every KPI id passes and of a hundred thousand other texts about one: a Bloom filter.
+    """Return the test that every KPI id passes and of a million other texts about one: a Bloom filter.
 
     TRY_CAST decides, but takes 50 microseconds for a text that is no label, to look for labels like it.
     """
@@ -236,8 +238,8 @@ def _bit(column: str, shift: int, size: int) -> str:
 
 
 def _bits(registry: KpiRegistry) -> int:
-    """Return the filter's size, a power of two: at least 128 bits for each KPI."""
-    return int(1 << (len(registry.kpis) * 128 - 1).bit_length())
+    """Return the filter's size, a power of two."""
+    return int(1 << (len(registry.kpis) * _BITS_PER_KPI - 1).bit_length())
 
 
 def _shared_limits(registry: KpiRegistry) -> tuple[float, float]:
@@ -250,10 +252,9 @@ def _shared_limits(registry: KpiRegistry) -> tuple[float, float]:
 
 def _is_iso_day(column: str, plain: PlainText) -> str:
     """Return the test of a text, which DuckDB takes for the date `day`, for the form YYYY-MM-DD."""
-    if plain.marks:
-        return f"cast(day as varchar) = {column}"
     # Without blanks and other marks, ten characters are a year of four digits, or one of more that begins with 0.
-    return f"strlen({column}) = 10 and {column} >= '1'"
+    form = f"strlen({column}) = 10 and {column} >= '1'"
+    return " and ".join([form, *(f"not contains({column}, {literal(mark.decode())})" for mark in sorted(plain.marks))])
 
 
 def _of_kpi(variable: str) -> str:
@@ -279,8 +280,9 @@ def _records(
     mark, width = literal(contract.delimiter), len(names)
 
     def batches(given: duckdb.DuckDBPyConnection, wanted: str) -> Iterator[pa.RecordBatch]:
-        lines = given.execute(f"select record from ({wanted})").fetchnumpy()["record"]
-        return lines_of(delivery.path, plain, np.unique(np.asarray(lines, dtype=np.int64)), threads)
+        # Not numpy.unique, which hashes: these are in order already, or nearly.
+        lines = np.sort(np.asarray(given.execute(f"select record from ({wanted})").fetchnumpy()["record"], np.int64))
+        return lines_of(delivery.path, plain, lines[np.diff(lines, prepend=0) > 0], threads)
 
     def texts(given: duckdb.DuckDBPyConnection, wanted: str) -> None:
         stream_into(given, "record_texts", TEXTS, batches(given, wanted))

@@ -27,6 +27,8 @@ from orchestration.ingestion.reasons import Unreadable
 
 _WINDOW: Final = 512 * 1024
 """A line end in every window of this size: no line is longer than two of them, which is MAX_RECORD_BYTES."""
+_USUAL_LINE: Final = 4096
+"""Bytes in which a line usually ends."""
 MARKS: Final = (b"\t", b" ", b"/", b"\\")
 """Bytes with which a text can be a date to DuckDB and yet not of the form of ISO 8601."""
 
@@ -90,18 +92,25 @@ def scan(path: Path, threads: int) -> PlainText | None:
 
 def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
     data = os.pread(descriptor, min(BLOCK_BYTES, size - start), start)
-    if len(data) < min(BLOCK_BYTES, size - start) or b'"' in data or b"\x7f" in data:
+    if len(data) < min(BLOCK_BYTES, size - start):
         return None
     array = np.frombuffer(data, dtype=np.uint8)
-    feeds = int(np.count_nonzero(array == 10))
-    returns = pairs = 0
-    others = int(np.count_nonzero(array < 32)) - feeds
-    if others:
-        returns, pairs = data.count(b"\r"), data.count(b"\r\n")
-        if others != returns + data.count(b"\t"):
+    feeds = low = 0
+    # Window by window: what the first look brings into the processor's cache, the others find there.
+    for begin in range(0, len(data), _WINDOW):
+        end = min(begin + _WINDOW, len(data))
+        if data.find(b'"', begin, end) >= 0 or data.find(b"\x7f", begin, end) >= 0:
             return None
-    for window in range(0, len(data) - _WINDOW + 1, _WINDOW):
-        if data.find(b"\n", window, window + _WINDOW) < 0:
+        window = array[begin:end]
+        found = int(np.count_nonzero(window == 10))
+        if not found and end - begin == _WINDOW:
+            return None
+        feeds += found
+        low += int(np.count_nonzero(window < 32))
+    returns = pairs = 0
+    if low > feeds:
+        returns, pairs = data.count(b"\r"), data.count(b"\r\n")
+        if low - feeds != returns + data.count(b"\t"):
             return None
     marks = frozenset(mark for mark in MARKS if mark in data)
     if not data.isascii():
@@ -110,10 +119,8 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
         if start and not head:
             # The block where the line begins looked at it.
             return _Block(feeds, returns, pairs, data[0], data[-1], marks)
-        after = os.pread(descriptor, _WINDOW * 2, start + len(data))
-        tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
         try:
-            (data[head:] + tail).decode("utf-8")
+            (data[head:] + _rest_of_line(descriptor, start + len(data))).decode("utf-8")
         except UnicodeDecodeError:
             return None
     elif start + len(data) < size and not _ends_in_ascii(descriptor, start + len(data)):
@@ -123,13 +130,20 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
 
 def _ends_in_ascii(descriptor: int, end: int) -> bool:
     """Tell whether the line that an ASCII block leaves open is closed as UTF-8."""
-    after = os.pread(descriptor, _WINDOW * 2, end)
-    tail = after[: after.find(b"\n") + 1] if b"\n" in after else after
     try:
-        tail.decode("utf-8")
+        _rest_of_line(descriptor, end).decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _rest_of_line(descriptor: int, start: int) -> bytes:
+    """Return what of a line lies from a place of the file on, its line end included where it has one."""
+    for reach in (_USUAL_LINE, _WINDOW * 2):
+        after = os.pread(descriptor, reach, start)
+        if end := after.find(b"\n") + 1:
+            return after[:end]
+    return after
 
 
 def lines_of(path: Path, plain: PlainText, numbers: npt.NDArray[np.int64], threads: int) -> Iterator[pa.RecordBatch]:
@@ -176,10 +190,10 @@ def _lines_of_block(
     if len(ends) != feeds:
         raise Unreadable("unreadable_file", "the file changed while it was read; it is read again next time")
     if places[-1] == feeds - 1:
-        after = os.pread(descriptor, _WINDOW * 2, start + len(data))
-        data += after[: after.find(b"\n") + 1] if b"\n" in after else after + b"\n"
+        rest = _rest_of_line(descriptor, start + len(data))
+        data += rest if rest.endswith(b"\n") else rest + b"\n"
         ends = np.append(ends, len(data) - 1)
     texts = lines_array(data, ends).take(pa.array(places + 1)).cast(pa.large_string())
     # No carriage return but those of line ends: these alone are trimmed.
-    texts = pc.utf8_rtrim(texts, "\r\n").cast(pa.string())
+    texts = pc.ascii_rtrim(texts, "\r\n").cast(pa.string())
     return pa.RecordBatch.from_arrays([pa.array(numbers), texts], schema=TEXTS)

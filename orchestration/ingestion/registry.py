@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -94,7 +94,7 @@ class KpiRegistry:
     @cached_property
     def table(self) -> pa.Table:
         """One row per KPI with `kpi_no`, its position in `kpis`, for set-based joins."""
-        rows = [{"kpi_no": number, **asdict(entry)} for number, entry in enumerate(self.kpis)]
+        rows = [{"kpi_no": number, **vars(entry)} for number, entry in enumerate(self.kpis)]
         return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -123,7 +123,7 @@ def last_versions(key: str, columns: str) -> str:
 
 def hash_of_entries(entries: Iterable[Any]) -> str:
     """Return the sha256 (hex) over the fields of dataclasses."""
-    text = json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, sort_keys=True)
+    text = json.dumps([vars(entry) for entry in entries], ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -156,7 +156,7 @@ class Staging(FileRows):
                     {unit} as unit,
                     {normal} as obs_status,
                     {shared},
-                    cast(null as varchar) as recorded_by,
+                    cast(null as enum('')) as recorded_by,
                     {available} as available_at,
                     {vintage} as vintage_at,
                     {lineage.columns(f"quick_rows.rowid + {quick.first_line}")}

@@ -152,6 +152,7 @@ def child(kind: str, path: Path, target: Path, kpis: int) -> None:
     """Do the work and print its figures; imports do not count."""
     import duckdb  # noqa: F401
     import numpy  # noqa: F401
+    import pandas  # noqa: F401 - Arrow does, at its first table of Python values
 
     import orchestration.ingestion.load  # noqa: F401
 
