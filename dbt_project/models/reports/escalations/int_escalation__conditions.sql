@@ -79,8 +79,8 @@ red as (
     where
         not scorecard.is_withheld
         and scorecard.cycle_state in ('active', 'closing')
-        -- What ended is listed for a while. What the scorecard still shows is open, also when its last day lies before the
-        -- first audit: that of a cycle which ended and is not closed yet.
+        -- What ended is listed for a while. What the scorecard still shows is open, also when its last day lies before
+        -- the first audit: that of a cycle which ended and is not closed yet.
         and (
             runs.last_on = scorecard.as_of
             or (
