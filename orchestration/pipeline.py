@@ -7,7 +7,8 @@ import io
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -144,40 +145,51 @@ def _print_feeds(console: Console, feeds: Mapping[str, Mapping[str, Any]]) -> No
 
 def _print_rules(console: Console, result: Any) -> bool | None:
     """Print how the rules came out; return whether the gate is open, or None when it was not reached."""
-    evaluations = [
+    checks = [
         event.asset_check_evaluation_data
         for event in result.all_events
         if event.event_type_value == "ASSET_CHECK_EVALUATION"
+        and event.asset_check_evaluation_data.asset_key.path[0] == "governance"
     ]
-    verdict: bool | None = None
-    passed = failed = 0
-    by_severity: dict[str, list[str]] = {}
-    for evaluation in evaluations:
-        if evaluation.asset_key.path[0] != "governance":
-            continue
-        if evaluation.check_name == "gate_is_open":
-            verdict = evaluation.passed
-            continue
-        metadata = {name: value.value for name, value in evaluation.metadata.items()}
-        if "rule" not in metadata:
-            continue
-        if evaluation.passed:
-            passed += 1
-            continue
-        failed += 1
-        label = f"{metadata.get('rule', evaluation.check_name)} ({metadata.get('offending_subjects', '?')})"
-        by_severity.setdefault(str(metadata.get("severity", "failed")), []).append(label)
-    if passed or failed:
-        parts = [f"[green]{passed} passed[/]"]
-        words = {"block": "red", "withhold": "yellow", "warn": "cyan"}
-        parts += [
-            f"[{words.get(name, 'red')}]{name}: {', '.join(rules)}[/]"
-            for name, rules in sorted(by_severity.items(), key=lambda part: [*words, part[0]].index(part[0]))
-        ]
+    if rules := _rules_of(checks):
+        failed = [rule for rule in rules.values() if not rule.holds]
+        parts = [f"[{'yellow' if failed else 'green'}]{len(rules) - len(failed)} of {len(rules)} hold[/]"]
+        for severity, colour in (("block", "red"), ("withhold", "yellow"), ("warn", "cyan")):
+            labels = [f"{rule.rule_id} ({rule.found})" for rule in failed if rule.severity == severity]
+            parts += [f"[{colour}]{severity}: {', '.join(labels)}[/]"] if labels else []
         console.print(f"Rules:           {'; '.join(parts)}")
+    verdict = next((check.passed for check in checks if check.check_name == "gate_is_open"), None)
     if verdict is not None:
         console.print(f"Gate:            {'[green]open[/]' if verdict else '[red]closed[/]'}")
     return verdict
+
+
+@dataclass
+class _Rule:
+    """How one rule came out, over all that it looked at."""
+
+    rule_id: str
+    severity: str
+    holds: bool = True
+    subjects: int = 0
+    is_evaluated: bool = True
+
+    @property
+    def found(self) -> str:
+        return str(self.subjects) if self.is_evaluated else "not evaluated"
+
+
+def _rules_of(checks: Iterable[Any]) -> dict[str, _Rule]:
+    """Return the rules by id: one that looks at the marts and at the reports is one rule, as on the governance site."""
+    rules: dict[str, _Rule] = {}
+    for check in checks:
+        metadata = {name: value.value for name, value in check.metadata.items()}
+        if "rule" in metadata:
+            rule = rules.setdefault(metadata["rule"], _Rule(metadata["rule"], metadata["severity"]))
+            rule.holds &= check.passed
+            rule.subjects += metadata["offending_subjects"]
+            rule.is_evaluated &= metadata["outcome"] != "not_evaluated"
+    return dict(sorted(rules.items()))
 
 
 def _relative(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import date
 
 import duckdb
@@ -227,7 +228,11 @@ def test_withheld_rows_keep_their_place_and_lose_every_figure(defective):
 
 def test_strict_gate_turns_withhold_into_block(defective, capsys):
     assert defective.run(LOS_GATE="strict") == 2
-    assert "closed" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "closed" in printed
+    # The terminal and the site count the same rules.
+    (held,) = re.findall(r"Rules: +(\d+ of \d+ hold); ", printed)
+    assert held in (defective.root / "data/governance/current/index.html").read_text(encoding="utf-8")
 
 
 def test_circle_of_objectives_closes_the_gate(golden, capsys):
