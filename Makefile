@@ -6,6 +6,7 @@ SHELL := /bin/bash
 EXAMPLE ?= flights
 GATE ?= standard
 PYTHON ?= python3
+PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
@@ -64,8 +65,8 @@ spark: $(SPARK_VENV)/.installed ## Build an example's warehouse on Spark from th
 		--exclude-resource-type unit_test --project-dir dbt_project --profiles-dir dbt_project \
 		--target-path "$$data/spark/dbt" --log-path "$$data/spark/dbt"
 
-test: $(VENV)/.installed ## Run the tests (under ten minutes on two cores)
-	@$(BIN)/python -m pytest -m "not slow and not spark and not bi"
+test: $(VENV)/.installed ## Run the tests, in two processes (PROCESSES=...)
+	@$(BIN)/python -m pytest -m "not slow and not spark and not bi" -n $(PROCESSES) --dist loadfile
 
 test-slow: $(VENV)/.installed ## Run the tests that take minutes each
 	@$(BIN)/python -m pytest -m slow

@@ -90,7 +90,8 @@ def pytest_sessionfinish(session, exitstatus):
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config):
     # DuckDB 2.0 lists its own objects as leaks when the interpreter takes itself apart: forty lines after the result.
-    if _STATUS in config.stash:
+    # A worker of pytest-xdist still has its last results to hand over.
+    if _STATUS in config.stash and not hasattr(config, "workerinput"):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config.stash[_STATUS])

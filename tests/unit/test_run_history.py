@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import uuid
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from orchestration.run_history import write_without_waiting
 
 OFF, NORMAL, FULL = 0, 1, 2
-RUN = f"{uuid.uuid4()}.db"
+RUN = "0b5a6d0e-6a3c-4f6e-9f3e-5d6c1c8f2a17.db"
 
 
 @pytest.fixture

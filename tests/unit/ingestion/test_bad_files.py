@@ -36,7 +36,7 @@ WIDE = {"layout": "wide", "columns": {"period": "day"}, "kpi_columns": {"A": "la
         (GOOD.encode("utf-16"), {}, "bad_encoding", None),
         ("kpi,tag,größe\n".encode("cp1252"), {}, "bad_encoding", None),
         ("k\x00pi,day,value\n", {}, "bad_encoding", None),
-        (gzip.compress(GOOD.encode()), {}, "unreadable_file", None),
+        (gzip.compress(GOOD.encode(), mtime=0), {}, "unreadable_file", None),
         (b"PAR1\x00\x00", {}, "unreadable_file", None),
         (b"PK\x03\x04rest", {}, "unreadable_file", None),
         (b"PAR1\x00\x00", {"format": "parquet"}, "unreadable_file", None),
