@@ -74,7 +74,12 @@ class Browser:
             self._ask("DELETE", "")
         finally:
             self._driver.terminate()
-            self._driver.wait(timeout=30)
+            try:
+                self._driver.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                # Dagster gives SIGTERM the handler of SIGINT, which what a shell starts in the background ignores.
+                self._driver.kill()
+                self._driver.wait()
             assert self._driver.stdout
             self._driver.stdout.close()
 
