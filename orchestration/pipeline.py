@@ -106,7 +106,12 @@ def _summarise(
     for step, message in failures:
         console.print(f"[red]failed[/] {step.replace('__', '/')}: {escape(message)}")
     if site:
-        console.print(f"Governance site: {_relative(str(site['index']))}")
+        index = Path(str(site["index"]))
+        console.print(f"Governance site: {_relative(str(index))}")
+        if any(int(metadata.get("rows_quarantined", 0)) for metadata in feeds.values()):
+            console.print(
+                f"Quarantined:     {_relative(str(index.with_name('feeds.html')))} names file and line of each row"
+            )
     if release:
         console.print(f"Release:         {_relative(str(release['release_dir']))} ({release['outcome']})")
         current = _relative(str(settings.releases_dir / "current" / "reports.duckdb"))
@@ -141,6 +146,10 @@ def _print_feeds(console: Console, feeds: Mapping[str, Mapping[str, Any]]) -> No
     if feeds:
         table.add_row("[bold]all feeds[/]", *(f"[bold]{value:,}[/]" for value in sums.values()))
         console.print(table)
+    for feed, metadata in sorted(feeds.items()):
+        if reasons := metadata.get("quarantined_by_reason"):
+            told = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            console.print(f"[yellow]quarantined[/] of {feed}: {told}")
 
 
 def _print_rules(console: Console, result: Any) -> bool | None:

@@ -288,4 +288,7 @@ def test_unreadable_file_and_bad_rows_are_kept_with_their_reason(golden, capsys)
     kept = by_file["operations/2026.csv"]
     assert kept[3] == 92
     assert kept[4] == 92 - planted
-    assert "broken.csv" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "broken.csv" in printed.err
+    assert f"quarantined of operations: bad_encoding 1, not_a_date {planted}\n" in printed.out
+    assert "feeds.html names file and line" in printed.out
