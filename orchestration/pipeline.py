@@ -109,9 +109,9 @@ def _summarise(
         index = Path(str(site["index"]))
         console.print(f"Governance site: {_relative(str(index))}")
         if any(int(metadata.get("rows_quarantined", 0)) for metadata in feeds.values()):
-            console.print(
-                f"Quarantined:     {_relative(str(index.with_name('feeds.html')))} names file and line of each row"
-            )
+            page, rows = index.with_name("feeds.html"), settings.lake_dir / "quarantine"
+            console.print(f"Quarantined:     {_relative(str(page))} names file and line of the first, by reason;")
+            console.print(f"                 {_relative(str(rows))} has every row, with its text")
     if release:
         console.print(f"Release:         {_relative(str(release['release_dir']))} ({release['outcome']})")
         current = _relative(str(settings.releases_dir / "current" / "reports.duckdb"))

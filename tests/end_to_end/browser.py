@@ -73,13 +73,9 @@ class Browser:
         try:
             self._ask("DELETE", "")
         finally:
-            self._driver.terminate()
-            try:
-                self._driver.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                # Dagster gives SIGTERM the handler of SIGINT, which what a shell starts in the background ignores.
-                self._driver.kill()
-                self._driver.wait()
+            # Not SIGTERM: Dagster gives it the handler of SIGINT, which what a shell starts in the background ignores.
+            self._driver.kill()
+            self._driver.wait(timeout=30)
             assert self._driver.stdout
             self._driver.stdout.close()
 
