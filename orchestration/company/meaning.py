@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from orchestration.company.records import DefinitionRecord, Row
 from orchestration.company.sheets import sheets
-from orchestration.errors import nearest
+from orchestration.names import Names
 
 STATUS_RULES: Final = "status_rules"
 FEEDS: Final = "feeds"
@@ -121,11 +121,11 @@ def find_errors_of_meaning(
         has_feeds: whether the feeds are among the records.
     """
     records = list(records)
-    known: dict[str, set[str]] = defaultdict(set)
+    known: dict[str, Names] = defaultdict(Names)
     for record in records:
         known[record.table].add(str(next(iter(record.columns.values()))))
     if status_rules is not None:
-        known[STATUS_RULES] = set(status_rules)
+        known[STATUS_RULES] = Names(status_rules)
     unknown = {
         table for table, is_known in ((STATUS_RULES, status_rules is not None), (FEEDS, has_feeds)) if not is_known
     }
@@ -150,7 +150,7 @@ def _living(records: Iterable[DefinitionRecord], as_of: date) -> Iterator[Defini
         yield from of_one[max(len(begun) - 1, 0) :]
 
 
-def _dangling(record: DefinitionRecord, known: Mapping[str, set[str]], unknown: Collection[str]) -> Iterator[Finding]:
+def _dangling(record: DefinitionRecord, known: Mapping[str, Names], unknown: Collection[str]) -> Iterator[Finding]:
     for column, field, table in REFERENCES.get(record.table, ()):
         yield from _reference(record, record.columns, column, field, table, known, unknown)
     subject_type = record.columns.get("subject_type")
@@ -170,14 +170,14 @@ def _reference(
     column: str,
     field: str,
     table: str,
-    known: Mapping[str, set[str]],
+    known: Mapping[str, Names],
     unknown: Collection[str],
     child: tuple[str, int] | None = None,
 ) -> Iterator[Finding]:
     name = row.get(column)
     if name is None or table in unknown or name in known[table]:
         return
-    close = nearest(name, known[table])
+    close = known[table].nearest(name)
     remedy = f"write {close}" if close else f"correct the id, or define the {_WORDS[table]}"
     yield Finding("MAP-03", record, f"no {_WORDS[table]} has this id", field, child, name, remedy)
 

@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from orchestration.errors import nearest
 from orchestration.ingestion import derived, values
 from orchestration.ingestion.contracts import FeedContract
 from orchestration.ingestion.readers import RecordSet
 from orchestration.ingestion.readers.record_set import FileColumn, literal
 from orchestration.ingestion.reasons import Problem, Unreadable
+from orchestration.names import Names
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
 """By how much a time of availability may lie after the load: clocks differ, and so do notions of a day's end."""
@@ -28,8 +28,6 @@ PARQUET: Final = "format parquet, compression zstd, compression_level 1, parquet
 """How data files are written: the encodings of version 2 take half the time of version 1's dictionaries."""
 _SUGGESTIONS: Final = 25
 """Unknown ids, the commonest, for which the nearest known one is looked up."""
-_SHORTLIST: Final = 20
-"""Known ids, by edits the nearest to an unknown one, among which it is looked up: all of them would take too long."""
 _CONTROL: Final = "[\\x00-\\x08\\x0b-\\x1f\\x7f]"
 
 
@@ -185,25 +183,15 @@ class FileRows:
             f"group by {column} order by n desc, {column} limit {_SUGGESTIONS}"
         ).fetchall()
         found: list[dict[str, Any]] = []
-        self._connection.register("known_ids", pa.table({"id": pa.array(known, pa.string())}))
+        ids = Names(known)
         for text, _ in rows:
             message = f"no {noun} of this id is defined"
             if not str(text).isprintable():
                 message += "; the id holds an invisible character"
-            elif close := nearest(str(text), self._shortlist(str(text))):
+            elif close := ids.nearest(str(text)):
                 message += f"; did the source mean {close}?"
             found.append({column: text, "message": message})
-        self._connection.unregister("known_ids")
         return pa.Table.from_pylist(found, schema=pa.schema([(column, pa.string()), ("message", pa.string())]))
-
-    def _shortlist(self, text: str) -> list[str]:
-        """Return the ids of the table `known_ids` that are few edits from a text; others would be no suggestion."""
-        rows = self._connection.execute(
-            "select id from known_ids where len(id) between 0.4 * len($text) and 2.5 * len($text) "
-            "order by levenshtein($text, id), id limit $most",
-            {"text": text, "most": _SHORTLIST},
-        ).fetchall()
-        return [name for (name,) in rows]
 
     def _copy_quarantine(self, statement: str, tables: Mapping[str, pa.Table]) -> None:
         """Run the statement that writes the quarantine, with the tables it reads beside `staged`."""

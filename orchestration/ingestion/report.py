@@ -129,7 +129,8 @@ class FeedLoadReport:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined_by_reason.items())
             share = self.rows_quarantined / self.rows_read
             limit = " (above the feed's limit)" if share > self.max_quarantine_share else ""
-            lines.append(f"{self.feed_id}: {self.rows_quarantined:,} rows quarantined, {share:.2%}{limit}: {reasons}")
+            rows = "1 row" if self.rows_quarantined == 1 else f"{self.rows_quarantined:,} rows"
+            lines.append(f"{self.feed_id}: {rows} quarantined, {share:.2%}{limit}: {reasons}")
         return lines
 
     def metadata(self) -> dict[str, Any]:
