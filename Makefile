@@ -68,8 +68,8 @@ spark: $(SPARK_VENV)/.installed ## Build an example's warehouse on Spark from th
 test: $(VENV)/.installed ## Run the tests, in two processes (PROCESSES=...)
 	@$(BIN)/python -m pytest -m "not slow and not spark and not bi" -n $(PROCESSES) --dist loadfile
 
-test-slow: $(VENV)/.installed ## Run the tests that take minutes each
-	@$(BIN)/python -m pytest -m slow
+test-slow: $(VENV)/.installed ## Run the tests that take minutes each (SLOW=file: those of one file)
+	@$(BIN)/python -m pytest -m slow $(SLOW)
 
 test-spark: $(SPARK_VENV)/.installed ## Build on DuckDB and on Spark, and compare row by row (needs Java)
 	@$(BIN)/python -m pytest -m spark tests/spark
