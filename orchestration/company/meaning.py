@@ -121,11 +121,12 @@ def find_errors_of_meaning(
         has_feeds: whether the feeds are among the records.
     """
     records = list(records)
-    known: dict[str, Names] = defaultdict(Names)
+    ids: dict[str, set[str]] = defaultdict(set)
     for record in records:
-        known[record.table].add(str(next(iter(record.columns.values()))))
+        ids[record.table].add(str(next(iter(record.columns.values()))))
     if status_rules is not None:
-        known[STATUS_RULES] = Names(status_rules)
+        ids[STATUS_RULES] = set(status_rules)
+    known = defaultdict(Names, {table: Names(names) for table, names in ids.items()})
     unknown = {
         table for table, is_known in ((STATUS_RULES, status_rules is not None), (FEEDS, has_feeds)) if not is_known
     }
