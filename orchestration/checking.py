@@ -23,6 +23,7 @@ from orchestration.company.meaning import Finding, find_errors_of_meaning, list_
 from orchestration.company.yaml_reader import PathKeys, Positions, read_yaml
 from orchestration.errors import DefinitionError, DefinitionErrors, LosError
 from orchestration.settings import PROJECT_ROOT
+from orchestration.wording import counted
 
 STATUS_RULES_FILE: Final = PROJECT_ROOT / "dbt_project" / "seeds" / "status_rules.csv"
 EXAMPLES_SHOWN: Final = 3
@@ -128,9 +129,9 @@ class CheckReport:
         lines = [str(problem) for problem in self.problems]
         lines += [_feed_line(feed, [one for one in self.feed_files if one.feed == feed]) for feed in self._feeds()]
         lines += self.notes
-        counted = [_counted(len(self.errors), "error"), _counted(len(self.warnings), "warning")]
-        checked = [_counted(self.definitions, "definition"), _counted(len(self.feed_files), "feed file")]
-        lines.append(f"{', '.join(counted)}; {', '.join(checked)} checked in {self.seconds:.1f} s")
+        found = [counted(len(self.errors), "error"), counted(len(self.warnings), "warning")]
+        checked = [counted(self.definitions, "definition"), counted(len(self.feed_files), "feed file")]
+        lines.append(f"{', '.join(found)}; {', '.join(checked)} checked in {self.seconds:.1f} s")
         return "\n".join(lines)
 
     def _feeds(self) -> list[str]:
@@ -327,7 +328,7 @@ class _Lost:
     def problem(self, file: str, reason: str, feed: str, rule_id: str | None, rejected: bool) -> Problem:
         also = ", ".join(str(line) for line in self.lines[1:])
         where = f" (also on line {also})" if also else ""
-        what = f"the file is rejected: {reason}" if rejected else f"{_counted(self.rows, 'row')} quarantined: {reason}"
+        what = f"the file is rejected: {reason}" if rejected else f"{counted(self.rows, 'row')} quarantined: {reason}"
         return Problem(
             severity="error" if rejected else "warning",
             message=f"{what}{where}; {self.message}" if self.message else f"{what}{where}",
@@ -440,7 +441,7 @@ def _by_place(problem: Problem) -> tuple[str, str, str, int]:
 def _feed_line(feed: str, files: Sequence[FeedFile]) -> str:
     read, accepted = sum(one.rows_read for one in files), sum(one.rows_accepted for one in files)
     return (
-        f"{feed}: {_counted(len(files), 'file')}, {read:,} rows read = {accepted:,} accepted + "
+        f"{feed}: {counted(len(files), 'file')}, {read:,} rows read = {accepted:,} accepted + "
         f"{read - accepted:,} quarantined"
     )
 
@@ -458,7 +459,3 @@ def _short(text: str | None) -> str | None:
         return None
     shown = repr(text)
     return shown if len(shown) <= 80 else f"{shown[:76]} ..."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

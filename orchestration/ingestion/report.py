@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Literal
 
 from orchestration.ingestion.file_rows import Counts
+from orchestration.wording import counted
 
 Status = Literal["loaded", "unchanged", "rejected"]
 _NOTHING = Counts(0, 0, 0)
@@ -129,7 +130,7 @@ class FeedLoadReport:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.quarantined_by_reason.items())
             share = self.rows_quarantined / self.rows_read
             limit = " (above the feed's limit)" if share > self.max_quarantine_share else ""
-            rows = "1 row" if self.rows_quarantined == 1 else f"{self.rows_quarantined:,} rows"
+            rows = counted(self.rows_quarantined, "row")
             lines.append(f"{self.feed_id}: {rows} quarantined, {share:.2%}{limit}: {reasons}")
         return lines
 

@@ -14,7 +14,8 @@ from orchestration.audit.session import read_only, show_lake
 from orchestration.lake.store import Lake
 from orchestration.notification.chat import harmless
 from orchestration.publication.tables import Row, rows_of
-from orchestration.publication.text import counted, days
+from orchestration.publication.text import days
+from orchestration.wording import counted
 
 LINES_SHOWN = 20
 """Escalations that a message spells out; the rest is counted, and the site has them."""

@@ -106,11 +106,6 @@ def days(count: int | None) -> str:
     return "1 day" if count == 1 else f"{count:,} days"
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Write a count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def moment(value: datetime | date | None) -> str:
     """Write a UTC time to the minute, or a date."""
     if value is None:

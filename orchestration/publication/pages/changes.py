@@ -18,8 +18,9 @@ from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page, SiteFacts
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Table
-from orchestration.publication.text import counted, moment
+from orchestration.publication.text import moment
 from orchestration.publication.tones import STATUS_ORDER
+from orchestration.wording import counted
 
 
 @dataclass(frozen=True)

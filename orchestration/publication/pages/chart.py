@@ -9,8 +9,9 @@ from datetime import date
 from itertools import groupby
 
 from orchestration.publication.tables import Row
-from orchestration.publication.text import counted, figure, moment, percent
+from orchestration.publication.text import figure, moment, percent
 from orchestration.publication.tones import TONES
+from orchestration.wording import counted
 
 WIDTH, HEIGHT = 760, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10, 158, 16, 30

@@ -13,7 +13,8 @@ from orchestration.publication.pages.model import Fact, Page, Section, fact
 from orchestration.publication.pages.subject import subject_page
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, figure, moment
+from orchestration.publication.text import days, figure, moment
+from orchestration.wording import counted
 
 _PERIODS_SHOWN = 15
 _BARS_SHOWN = 8

@@ -10,7 +10,8 @@ from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page, Section
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, moment
+from orchestration.publication.text import days, moment
+from orchestration.wording import counted
 
 _LADDER = {"owner": "first asked", "reviewer": "reviewer", "unit_head": "head of the unit", "sponsor": "sponsor"}
 

@@ -9,7 +9,8 @@ from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, moment, percent
+from orchestration.publication.text import days, moment, percent
+from orchestration.wording import counted
 
 
 @dataclass(frozen=True)

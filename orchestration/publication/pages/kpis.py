@@ -8,7 +8,8 @@ from orchestration.publication.pages.links import Links
 from orchestration.publication.pages.model import Page
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, figure, moment
+from orchestration.publication.text import figure, moment
+from orchestration.wording import counted
 
 
 def kpis_page(review: Review, links: Links) -> Page:

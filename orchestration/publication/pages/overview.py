@@ -24,7 +24,8 @@ from orchestration.publication.pages.scorecard import scorecard_table, tally, wh
 from orchestration.publication.pages.signals import conflicts_sentence
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, moment
+from orchestration.publication.text import days, moment
+from orchestration.wording import counted
 
 BRIEF = 12
 """Rows of a long table that the overview shows; the table's own page has all."""

@@ -25,8 +25,9 @@ from orchestration.publication.pages.subject import subject_page
 from orchestration.publication.review import Review
 from orchestration.publication.subjects import grouped_by
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, figure, moment, percent
+from orchestration.publication.text import days, figure, moment, percent
 from orchestration.publication.tones import SEVERITY_ORDER
+from orchestration.wording import counted
 
 
 def people_page(review: Review, links: Links) -> Page:

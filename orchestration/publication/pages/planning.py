@@ -9,7 +9,8 @@ from orchestration.publication.pages.model import Page
 from orchestration.publication.pages.sections import TEMPLATE, Section
 from orchestration.publication.plan_facts import PlanFacts
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, figure, moment, percent
+from orchestration.publication.text import figure, moment, percent
+from orchestration.wording import counted
 
 
 def planning_page(facts: PlanFacts, *, file: str = "planning.html", name: str = "Planning") -> Page:

@@ -20,8 +20,9 @@ from orchestration.publication.pages.model import Fact, Page, Section, SiteFacts
 from orchestration.publication.pages.subject import subject_page
 from orchestration.publication.review import Review, ReviewedRule
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, days, moment
+from orchestration.publication.text import days, moment
 from orchestration.publication.tones import TONES
+from orchestration.wording import counted
 
 _MEANING = {
     "block": "When it fails, nothing is published.",

@@ -12,7 +12,8 @@ from orchestration.publication.pages.sections import TEMPLATE
 from orchestration.publication.pages.sections import Section as Part
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, moment, percent
+from orchestration.publication.text import moment, percent
+from orchestration.wording import counted
 
 MATRIX_UNITS = 12
 """Units across the matrix: what fits a wide screen. The list below it has every pair."""

@@ -11,8 +11,9 @@ from orchestration.publication.pages.model import Page
 from orchestration.publication.pages.sections import TEMPLATE, Section
 from orchestration.publication.review import Review
 from orchestration.publication.tables import Cell, Column, Row, Table
-from orchestration.publication.text import counted, moment, percent
+from orchestration.publication.text import moment, percent
 from orchestration.publication.weekly_facts import WeeklyFacts
+from orchestration.wording import counted
 
 
 def weekly_page(facts: WeeklyFacts, review: Review, links: Links) -> Page:
