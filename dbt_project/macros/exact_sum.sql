@@ -4,9 +4,18 @@
   instead (`sum_in_order`) costs some eight times a plain sum.
 -#}
 
+{#- Binary logarithm of the smallest number above 0. A smaller unit would be 0. -#}
+{%- macro least_exponent() -%} -1074 {%- endmacro -%}
+
 {#- The unit of a group. A power of two: dividing by it changes no digit. -#}
 {% macro sum_unit(value) -%}
-    pow(cast(2 as double), ceil(log2(case when max(abs({{ value }})) > 0 then max(abs({{ value }})) else 1 end)) - 60)
+    pow(
+        cast(2 as double),
+        greatest(
+            ceil(log2(case when max(abs({{ value }})) > 0 then max(abs({{ value }})) else 1 end)) - 60,
+            {{ least_exponent() }}
+        )
+    )
 {%- endmacro %}
 
 {#- Sum of `value` over a group; `unit` is the group's `sum_unit`. -#}
@@ -16,7 +25,8 @@
 
 {#- Sum of the squares of `value`, counted in a unit of 2^-60 of the greatest square. -#}
 {% macro exact_sum_of_squares(value, unit) -%}
-    {%- set square = "(" ~ unit ~ ") * (" ~ unit ~ ") * pow(cast(2 as double), 60)" -%}
+    {%- set half = "((" ~ unit ~ ") * pow(cast(2 as double), 30))" -%}
+    {%- set square = "greatest(" ~ half ~ " * " ~ half ~ ", pow(cast(2 as double), " ~ least_exponent() ~ "))" -%}
     {{ exact_sum("(" ~ value ~ ") * (" ~ value ~ ")", square) }}
 {%- endmacro %}
 

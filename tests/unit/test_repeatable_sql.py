@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import jinja2
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestration.transformation import DBT_PROJECT_DIR
@@ -37,10 +37,12 @@ def test_means_and_deviations_say_in_which_order_they_add_up(model: Path) -> Non
 MACROS = (DBT_PROJECT_DIR / "macros" / "exact_sum.sql").read_text()
 
 
-def exact_sums(connection: duckdb.DuckDBPyConnection, values: list[float]) -> tuple[float, float]:
-    """The sum of the values by the project's macros, in their order and backwards."""
+def exact_sums(
+    connection: duckdb.DuckDBPyConnection, values: list[float], macro: str = "exact_sum"
+) -> tuple[float, float]:
+    """The sum of the values, or of their squares, by the project's macros, in their order and backwards."""
     unit, total = (
-        jinja2.Template(MACROS + call).render() for call in ("{{ sum_unit('x') }}", "{{ exact_sum('x', 'u') }}")
+        jinja2.Template(MACROS + call).render() for call in ("{{ sum_unit('x') }}", f"{{{{ {macro}('x', 'u') }}}}")
     )
     query = f"select {total} from rows cross join (select {unit} as u from rows) as units"
     found = []
@@ -51,6 +53,8 @@ def exact_sums(connection: duckdb.DuckDBPyConnection, values: list[float]) -> tu
 
 
 @given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=30))
+@example([5e-324])
+@example([2.225073858507203e-309, 1e-300])
 @settings(max_examples=60, deadline=None)
 def test_an_exact_sum_does_not_depend_on_the_order(values: list[float]) -> None:
     """A mean differs in its last digit between two builds of the same data."""
@@ -58,6 +62,19 @@ def test_an_exact_sum_does_not_depend_on_the_order(values: list[float]) -> None:
         forward, backward = exact_sums(connection, values)
     assert forward == backward
     assert forward == pytest.approx(math.fsum(values), rel=1e-12, abs=1e-15 * max(map(abs, values)))
+
+
+@given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=30))
+@example([5e-324])
+@example([1e-160, -1e-155])
+@example([1e-200, 3.0])
+@settings(max_examples=60, deadline=None)
+def test_an_exact_sum_of_squares_does_not_depend_on_the_order(values: list[float]) -> None:
+    """A deviation differs in its last digit between two builds of the same data."""
+    with duckdb.connect() as connection:
+        forward, backward = exact_sums(connection, values, "exact_sum_of_squares")
+    assert forward == backward
+    assert forward == pytest.approx(math.fsum(value * value for value in values), rel=1e-12, abs=5e-324)
 
 
 @given(st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=30))
