@@ -24,8 +24,11 @@ from orchestration.names import Names
 
 CLOCK_TOLERANCE: Final = timedelta(days=1)
 """By how much a time of availability may lie after the load: clocks differ, and so do notions of a day's end."""
-PARQUET: Final = "format parquet, compression zstd, compression_level 1, parquet_version v2"
-"""How data files are written: the encodings of version 2 take half the time of version 1's dictionaries."""
+PARQUET: Final = "format parquet, compression zstd, compression_level 1, parquet_version v2, dictionary_size_limit 5000"
+"""How data files are written: the encodings of version 2 take half the time of version 1's dictionaries.
+
+A dictionary of more than 5,000 values is given up early: to fill it takes longer, and the other encodings are smaller.
+"""
 _SUGGESTIONS: Final = 25
 """Unknown ids, the commonest, for which the nearest known one is looked up."""
 _CONTROL: Final = "[\\x00-\\x08\\x0b-\\x1f\\x7f]"
