@@ -8,6 +8,7 @@ the ordinary way judges that text: both ways come to the same, row by row, becau
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -45,8 +46,8 @@ QUICK_TABLES: Final = ("quick_rows", "doubtful_rows", "repeated", "kpi_units")
 """Temporary tables of one file."""
 _SHIFTS: Final = (0, 30)
 """Where in a text's hash of 64 bits the places begin that it has in the filter of KPI ids."""
-_BITS_PER_KPI: Final = 1024
-"""At least so many bits has the filter: one of a million texts that are no id passes it."""
+_BITS_PER_KPI: Final = 256
+"""At least so many bits has the filter: one of 16,000 texts that are no id passes it. DuckDB copies it per vector."""
 _UTC_FORM: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -181,7 +182,6 @@ def _query(
     }
     sound = [
         f"c{width - 1} is not null and c{width} is null",
-        "listed is not null",
         # The very first day is also what strptime makes of 'epoch'.
         f"day > date '{values.FIRST_DAY}' and day <= date '{today}'",
         f"not contains({raw['value']}, '_')",
@@ -198,14 +198,16 @@ def _query(
         sound.append(f"available >= timestamp '{values.FIRST_DAY}' and available <= timestamp '{limit}'")
         sound.append(f"strftime(available, '{_UTC_FORM}') = {column}")
     # Most values lie within every KPI's range and are not 0: these need no look at their own range, nor at their text.
-    least, most = _shared_limits(registry)
-    common = [*sound, f"value >= {least!r}::double and value <= {most!r}::double and value <> 0"]
+    # One that lies within no KPI's range needs none either.
+    shared, widest = _shared_limits(registry), _widest_limits(registry)
+    common = f"{_is_within(*shared)} and value <> 0"
     rare = [
-        *sound,
+        _is_within(*widest),
         f"abs(value) < {values.LARGEST_EXACT}",
         f"(value <> 0 or ltrim({raw['value']}, '0.') = '')",
         f"value >= {_of_kpi('quick_lowest')} and value <= {_of_kpi('quick_highest')}",
     ]
+    sound.append(f"({common} or {' and '.join(rare)})")
     period = "day"
     if any(kpi.grain != "day" for kpi in registry.kpis):
         period = f"case {_of_kpi('quick_grains')} " + " ".join(
@@ -216,7 +218,7 @@ def _query(
     available = ", available as available_at" if "available" in parsed else ""
     return f"""
         select
-            case when {" and ".join(common)} then listed when {" and ".join(rare)} then listed end as kpi,
+            case when {" and ".join(sound)} then listed end as kpi,
             {period} as period_start,
             value
             {available}
@@ -248,6 +250,17 @@ def _shared_limits(registry: KpiRegistry) -> tuple[float, float]:
     highs = [kpi.valid_max for kpi in registry.kpis if kpi.valid_max is not None]
     exact = float(values.LARGEST_EXACT - 1)
     return max([-exact, *lows]), min([exact, *highs])
+
+
+def _widest_limits(registry: KpiRegistry) -> tuple[float, float]:
+    """Return the limits beyond which a value lies within no KPI's range."""
+    lows = [-math.inf if kpi.valid_min is None else kpi.valid_min for kpi in registry.kpis]
+    highs = [math.inf if kpi.valid_max is None else kpi.valid_max for kpi in registry.kpis]
+    return min(lows), max(highs)
+
+
+def _is_within(least: float, most: float) -> str:
+    return f"value >= '{least!r}'::double and value <= '{most!r}'::double"
 
 
 def _is_iso_day(column: str, plain: PlainText) -> str:
@@ -292,7 +305,7 @@ def _records(
         "doubtful_rows",
         TEXTS,
         batches(connection, f"select rowid + {_FIRST_LINE} as record from quick_rows where kpi is null"),
-        f"record, raw_text, len(raw_text) - len(replace(raw_text, {mark}, '')) + 1 as fields",
+        f"record, raw_text, strlen(raw_text) - strlen(replace(raw_text, {mark}, '')) + 1 as fields",
     )
     rejects = (
         connection.sql(
