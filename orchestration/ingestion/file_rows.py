@@ -162,15 +162,20 @@ class FileRows:
         """Return the column to which a problem is put down; None where another table says it."""
         return self._column_of(problem.field)
 
-    def _by_problem(self, what: Literal["reason_code", "column_name", "message"]) -> str:
-        """Return the SQL of what a row's problem says, null where it has none; a list costs less than a join."""
+    def _by_problem(self, what: Literal["reason_code", "column_name", "message"], kind: str = "varchar") -> str:
+        """Return the SQL of what a row's problem says, null where it has none; a list costs less than a join.
+
+        Args:
+            what: column of the quarantine.
+            kind: SQL type of the result.
+        """
         texts: list[str | None]
         if what == "column_name":
             texts = [self._place_of(one) for one in self._problems]
         else:
             texts = [one.reason if what == "reason_code" else one.message for one in self._problems]
         listed = ", ".join("null" if text is None else literal(text) for text in texts)
-        return f"list_extract(cast([{listed}] as varchar[]), staged.problem)"
+        return f"list_extract(cast([{listed}] as {kind}[]), staged.problem)"
 
     def _suggestions(self, column: str, noun: str, known: Sequence[str], among: str = "staged") -> pa.Table:
         """Return, for the commonest unknown ids, what was probably meant.

@@ -25,13 +25,13 @@ from orchestration.ingestion.header import Header, resolve
 from orchestration.ingestion.plain_text import PlainText, lines_of, scan
 from orchestration.ingestion.readers.csv_files import NO_NULL, open_csv
 from orchestration.ingestion.readers.record_set import (
-    MAX_RAW_CHARACTERS,
     REJECTS,
     TEXTS,
     FileColumn,
     QuickRows,
     RecordSet,
     literal,
+    shortened,
     stream_into,
 )
 from orchestration.ingestion.registry import KpiRegistry
@@ -314,7 +314,7 @@ def _records(
             record as line,
             'ragged_row' as reason_code,
             fields || ' fields, expected {width}' as message,
-            left(raw_text, {MAX_RAW_CHARACTERS}) as raw_text
+            {shortened("raw_text")} as raw_text
         from doubtful_rows
         where fields <> {width}
         """

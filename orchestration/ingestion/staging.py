@@ -27,14 +27,17 @@ from orchestration.ingestion.file_rows import (
     without_control,
 )
 from orchestration.ingestion.readers import RecordSet
-from orchestration.ingestion.readers.record_set import MAX_RAW_CHARACTERS, FileColumn, QuickRows, literal
-from orchestration.ingestion.reasons import Problem, Unreadable
+from orchestration.ingestion.readers.record_set import FileColumn, QuickRows, literal, shortened
+from orchestration.ingestion.reasons import REASONS, Problem, Unreadable
 from orchestration.ingestion.registry import KpiRegistry
 
 _MAX_BITS: Final = 2**29
 """Keys that the test for repeated ones marks in memory, one bit each."""
 _MAX_CELL_COLUMNS: Final = 20_000
 """KPI columns of one wide file."""
+_MAX_MESSAGES: Final = 1000
+"""Different messages of one load's quarantine that are worth an enum: every row group holds all of them."""
+_CONFLICT: Final = "another row of the file has the same KPI, period and vintage, and another value or status"
 
 
 class Staging(FileRows):
@@ -180,8 +183,41 @@ class Staging(FileRows):
     def write_quarantine(self, path: Path, lineage: Lineage) -> None:
         """Write every row that was kept out, with its reason and its text, in no promised order."""
         suggestions = self._suggestions("kpi_text", "KPI", self._registry.ids)
+        self._name_verdicts(suggestions)
         tables = {"cell_columns": self._cell_table(), "suggestions": suggestions}
         self._copy_quarantine(self._quarantine_sql(path, lineage), tables)
+
+    def _name_verdicts(self, suggestions: pa.Table) -> None:
+        """Make what the quarantine says often: types of its reasons and messages, and the messages of KPIs' ranges.
+
+        Enums reach Parquet as dictionaries without hashing every row.
+        """
+        connection = self._connection
+        connection.execute(
+            f"create or replace temp type quarantine_reason as enum ({', '.join(map(literal, REASONS))})"
+        )
+        of_ranges = [(number, one.message) for number, one in enumerate(self._problems, 1) if "$min" in one.message]
+        numbered = ", ".join(f"({number}, {literal(message)})" for number, message in of_ranges)
+        connection.execute(
+            f"""
+            create or replace temp table range_messages as
+            select
+                problem,
+                kpi_no,
+                replace(
+                    replace(message, '$min', coalesce(valid_min::varchar, 'any')),
+                    '$max', coalesce(valid_max::varchar, 'any')
+                ) as message
+            from registry
+            cross join (values {numbered}) as problems (problem, message)
+            """
+        )
+        texts = {_CONFLICT, *(one.message for one in self._problems)}
+        texts.update(text for (text,) in connection.execute("select distinct message from range_messages").fetchall())
+        for table in (suggestions, self._records.rejects):
+            texts.update(table.column("message").unique().to_pylist())
+        kind = f"enum ({', '.join(map(literal, sorted(texts)))})" if len(texts) <= _MAX_MESSAGES else "varchar"
+        connection.execute(f"create or replace temp type quarantine_message as {kind}")
 
     def _collect_texts(self, kept_out: int) -> None:
         """Fetch the text of every row that is kept out. The file is not needed after this."""
@@ -202,54 +238,57 @@ class Staging(FileRows):
             self._records.texts(connection, wanted)
 
     def _quarantine_sql(self, path: Path, lineage: Lineage) -> str:
-        message = self._by_problem("message")
-        conflict = "another row of the file has the same KPI, period and vintage, and another value or status"
         return f"""
             copy (
                 with kept_out as (
                     select
                         {self._line} as line,
-                        coalesce({self._by_problem("reason_code")}, 'duplicate_in_file') as reason_code,
+                        coalesce(
+                            {self._by_problem("reason_code", "quarantine_reason")},
+                            cast('duplicate_in_file' as quarantine_reason)
+                        ) as reason_code,
                         coalesce(
                             {self._by_problem("column_name")},
                             cell_columns.column_name,
                             {literal(self._column_of("value"))}
                         ) as column_name,
-                        left(
-                            coalesce(staged.raw_value, cast(staged.value as varchar)), {MAX_RAW_CHARACTERS}
-                        ) as raw_value,
-                        left({self._raw_text}, {MAX_RAW_CHARACTERS}) as raw_text,
+                        coalesce(staged.raw_value, cast(staged.value as varchar)) as raw_value,
+                        {self._raw_text} as raw_text,
                         coalesce(
-                            suggestions.message,
-                            case
-                                when registry.kpi_no is null then {message}
-                                when contains({message}, '$min') then replace(
-                                    replace({message}, '$min', coalesce(registry.valid_min::varchar, 'any')),
-                                    '$max', coalesce(registry.valid_max::varchar, 'any')
-                                )
-                                else {message}
-                            end,
-                            {literal(conflict)}
+                            cast(suggestions.message as quarantine_message),
+                            cast(range_messages.message as quarantine_message),
+                            {self._by_problem("message", "quarantine_message")},
+                            cast({literal(_CONFLICT)} as quarantine_message)
                         ) as message,
                         coalesce(registry.kpi_id, staged.kpi_text) as kpi_id
                     from staged
                     left join duplicates on staged.rowid = duplicates.staged_row
                     left join cell_columns on staged.cell_no = cell_columns.cell_no
                     left join registry on staged.kpi_no = registry.kpi_no
+                    left join range_messages
+                        on staged.kpi_no = range_messages.kpi_no
+                        and staged.problem = range_messages.problem
                     left join record_texts on staged.record = record_texts.record
                     left join suggestions
                         on staged.kpi_text = suggestions.kpi_text
                         and {self._by_problem("reason_code")} = 'unknown_kpi'
                     where staged.problem is not null or duplicates.is_conflict
                     union all
-                    select line, reason_code, null, null, raw_text, message, null
+                    select
+                        line,
+                        cast(reason_code as quarantine_reason),
+                        null,
+                        null,
+                        raw_text,
+                        cast(message as quarantine_message),
+                        null
                     from record_rejects
                 )
                 select
                     reason_code,
                     column_name,
-                    raw_value,
-                    raw_text,
+                    {shortened("raw_value")} as raw_value,
+                    {shortened("raw_text")} as raw_text,
                     message,
                     kpi_id,
                     cast(null as varchar) as key_result_id,

@@ -126,4 +126,9 @@ def literal(text: str) -> str:
 
 def identifier(name: str) -> str:
     """Return a name as a quoted SQL identifier."""
+def shortened(text: str) -> str:
+    """Return the SQL of a text as the quarantine keeps it; few have as many bytes, and characters are slow to count."""
+    return f"case when strlen({text}) > {MAX_RAW_CHARACTERS} then left({text}, {MAX_RAW_CHARACTERS}) else {text} end"
+
+
     return '"' + name.replace('"', '""') + '"'

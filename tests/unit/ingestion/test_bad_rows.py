@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestration.ingestion.registry import KpiEntry, KpiRegistry
 from tests.unit.ingestion.small_feed import HEADER, LONG
 
 GOOD = "latency,2026-01-05,12.5\n"
@@ -96,6 +97,15 @@ def test_unknown_kpi_names_the_nearest(feed):
 def test_out_of_range_names_the_range(feed):
     feed.load(HEADER + "on_time,2026-01-06,45\n")
     assert feed.rows("quarantine")[0]["message"] == "outside the KPI's valid range, 0.0 to 1.0"
+
+
+@pytest.mark.parametrize("kpis", [3, 1100], ids=["few messages", "many messages"])
+def test_every_kpi_has_its_own_range(feed, kpis):
+    registry = KpiRegistry(tuple(KpiEntry(f"kpi_{top}", "minutes", valid_max=top) for top in range(kpis)))
+    feed.put(HEADER + "".join(f"kpi_{top},2026-01-05,5000\nkpi_{top},2026-01-06,{top}\n" for top in range(kpis)))
+    assert feed.ingest(registry=registry).rows_accepted == kpis
+    found = {row["kpi_id"]: row["message"] for row in feed.rows("quarantine")}
+    assert found == {f"kpi_{top}": f"outside the KPI's valid range, any to {top}.0" for top in range(kpis)}
 
 
 def test_bytes_that_are_no_text_show_in_the_raw_text(feed):
