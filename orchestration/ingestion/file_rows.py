@@ -120,7 +120,7 @@ class FileRows:
         for field, name in self._records.header.fields.items():
             column = self._records.columns[name]
             selected[f"{field}_raw"] = column.sql
-            columns[field] = FileColumn(f"{field}_raw", column.kind)
+            columns[field] = FileColumn(f"{field}_raw", column.kind, column.is_trimmed)
         for field, text in self._contract.constant().items():
             selected[f"{field}_raw"] = literal(text)
             columns[field] = FileColumn(f"{field}_raw")

@@ -177,7 +177,7 @@ def _query(
         listed = f"try_cast(case when {_is_likely_known(raw['kpi'], registry)} then {raw['kpi']} end as quick_kpi)"
     parsed = {
         "listed": listed,
-        "day": _day(raw["period"], contract),
+        "day": _day(raw["period"], contract, plain),
         "value": f"try_cast({raw['value']} as double)",
     }
     sound = [
@@ -190,7 +190,7 @@ def _query(
         sound.append(_is_iso_day(raw["period"], plain))
     if tokens := [token for token in contract.null_tokens if token]:
         none = ", ".join(map(literal, tokens))
-        sound += [f"trim({column}) not in ({none})" for column in raw.values()]
+        sound += [f"{_trimmed(column, plain)} not in ({none})" for column in raw.values()]
     if "available_at" in raw:
         column = raw["available_at"]
         parsed["available"] = f"cast(try_cast({column} as timestamptz) as timestamp)"
@@ -274,10 +274,14 @@ def _of_kpi(variable: str) -> str:
     return f"list_extract(getvariable('{variable}'), enum_code(listed) + 1)"
 
 
-def _day(column: str, contract: FeedContract) -> str:
+def _day(column: str, contract: FeedContract, plain: PlainText) -> str:
     if contract.date_format == "%Y-%m-%d":
         return f"try_cast({column} as date)"
-    return values.day_of_text(f"trim({column})", contract.date_format)
+    return values.day_of_text(_trimmed(column, plain), contract.date_format)
+
+
+def _trimmed(column: str, plain: PlainText) -> str:
+    return values.text_of(FileColumn(column, is_trimmed=not plain.has_blanks))
 
 
 def _records(
@@ -328,7 +332,7 @@ def _records(
     )
     return RecordSet(
         relation=f"(select record, raw_text, {parts} from ({split}))",
-        columns={name: FileColumn(f"c{number}") for number, name in enumerate(names)},
+        columns={name: FileColumn(f"c{number}", is_trimmed=not plain.has_blanks) for number, name in enumerate(names)},
         header=header,
         count=plain.lines - 1 - rejects.num_rows,
         rejects=rejects,

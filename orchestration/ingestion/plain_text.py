@@ -42,12 +42,19 @@ class PlainText:
         line_end: LF or CR LF, as DuckDB writes them in options.
         line_feeds: of each block of the file.
         marks: which of the bytes of `MARKS` it holds.
+        is_ascii: whether it holds no other bytes than those of ASCII.
     """
 
     lines: int
     line_end: str
     line_feeds: tuple[int, ...]
     marks: frozenset[bytes]
+    is_ascii: bool
+
+    @property
+    def has_blanks(self) -> bool:
+        """Whether a text of it may begin or end with a blank; beyond ASCII there are many."""
+        return not self.is_ascii or b" " in self.marks
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class _Block:
     first: int
     last: int
     marks: frozenset[bytes]
+    is_ascii: bool
 
 
 def scan(path: Path, threads: int) -> PlainText | None:
@@ -87,7 +95,9 @@ def scan(path: Path, threads: int) -> PlainText | None:
         return None
     lines = feeds + (blocks[-1].last != 10)
     marks: frozenset[bytes] = frozenset().union(*(block.marks for block in blocks))
-    return PlainText(lines, "\\r\\n" if returns else "\\n", tuple(block.line_feeds for block in blocks), marks)
+    is_ascii = all(block.is_ascii for block in blocks)
+    line_end = "\\r\\n" if returns else "\\n"
+    return PlainText(lines, line_end, tuple(block.line_feeds for block in blocks), marks, is_ascii)
 
 
 def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
@@ -113,19 +123,20 @@ def _scan_block(descriptor: int, start: int, size: int) -> _Block | None:
         if low - feeds != returns + data.count(b"\t"):
             return None
     marks = frozenset(mark for mark in MARKS if mark in data)
-    if not data.isascii():
+    is_ascii = data.isascii()
+    if not is_ascii:
         # A character cut by the end of the block belongs to a line that ends within the next window, or the file.
         head = data.find(b"\n") + 1 if start else 0
         if start and not head:
             # The block where the line begins looked at it.
-            return _Block(feeds, returns, pairs, data[0], data[-1], marks)
+            return _Block(feeds, returns, pairs, data[0], data[-1], marks, is_ascii)
         try:
             (data[head:] + _rest_of_line(descriptor, start + len(data))).decode("utf-8")
         except UnicodeDecodeError:
             return None
     elif start + len(data) < size and not _ends_in_ascii(descriptor, start + len(data)):
         return None
-    return _Block(feeds, returns, pairs, data[0], data[-1], marks)
+    return _Block(feeds, returns, pairs, data[0], data[-1], marks, is_ascii)
 
 
 def _ends_in_ascii(descriptor: int, end: int) -> bool:

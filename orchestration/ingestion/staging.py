@@ -312,7 +312,8 @@ class Staging(FileRows):
             helpers |= moment.helpers
             problems += moment.problems
             available = moment.value
-        optional = dict.fromkeys(("obs_status", "recorded_by"), "cast(null as varchar)")
+        # An enum takes a byte per row, a text sixteen.
+        optional = dict.fromkeys(("obs_status", "recorded_by"), "cast(null as enum(''))")
         for name in optional:
             if name in columns:
                 helpers[f"{name}_text"] = values.text_of(columns[name])

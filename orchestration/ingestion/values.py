@@ -67,7 +67,9 @@ class Parsed:
 
 def text_of(column: FileColumn) -> str:
     """Return a field as trimmed text."""
-    return f"trim({column.sql})" if column.kind == "text" else f"cast({column.sql} as varchar)"
+    if column.kind != "text":
+        return f"cast({column.sql} as varchar)"
+    return column.sql if column.is_trimmed else f"trim({column.sql})"
 
 
 def is_missing(text: str, contract: FeedContract) -> str:
@@ -127,7 +129,7 @@ def scaled_value(scale: float, exact_text: str | None = None) -> Parsed:
 
 def _number_of_text(column: FileColumn, contract: FeedContract, name: str) -> tuple[dict[str, str], str | None]:
     text, number_text = f"{name}_text", f"{name}_number_text"
-    helpers = {text: f"trim({column.sql})"}
+    helpers = {text: text_of(column)}
     plain = text
     if contract.unit in ("percent", "%"):
         plain = f"rtrim(case when suffix({text}, '%') then left({text}, -1) else {text} end)"

@@ -19,7 +19,7 @@ from tests.unit.ingestion.small_feed import HEADER, SmallFeed
 BITS = plain_csv._bits
 KPI = st.sampled_from(
     ["latency", "on_time", "backlog", "fax_count", "größe", "gro\u0308ße", " latency", "latensy", "", "NA", "-1"]
-)
+) | st.sampled_from(["\u00a0latency", "on_time\u3000"])
 ODD_DAYS = [
     "2026-1-5",
     "2026/01/05",

@@ -31,10 +31,12 @@ class FileColumn:
     Attributes:
         sql: expression over the record set's relation.
         kind: "text", or DuckDB's type of a typed column ("DOUBLE", "TIMESTAMP WITH TIME ZONE").
+        is_trimmed: no text of it begins or ends with a blank, which takes long to find out row by row.
     """
 
     sql: str
     kind: str = "text"
+    is_trimmed: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def identifier(name: str) -> str:
-    """Return a name as a quoted SQL identifier."""
 def shortened(text: str) -> str:
     """Return the SQL of a text as the quarantine keeps it; few have as many bytes, and characters are slow to count."""
     return f"case when strlen({text}) > {MAX_RAW_CHARACTERS} then left({text}, {MAX_RAW_CHARACTERS}) else {text} end"
 
 
+def identifier(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
