@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from math import sqrt
 from pathlib import Path
 from random import Random
+from statistics import correlation
 from typing import Any
 
 import pytest
@@ -32,8 +34,10 @@ SERIES = {
     "young": [10.0 + i % 2 for i in range(40)],
     "still": [10.0] * COUNT,
 }
+# The same in another unit, far from 0.
+SERIES["far"] = [1e9 + 1e5 * value for value in SERIES["follows"]]
 CLAIMS = {name: {"driver_kpi_id": "x", "sign": 1, "lag_periods": 1} for name in SERIES if name != "x"}
-CLAIMS["follows"]["sign"] = -1
+CLAIMS["follows"]["sign"] = CLAIMS["far"]["sign"] = -1
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,27 @@ def test_kpi_that_leads_is_supported_with_its_lead(warehouse: Warehouse) -> None
     row = driver(warehouse, "follows")
     assert (row["evidence_state"], row["lead_periods"], row["evidence_null_reason"]) == ("supported", 3, None)
     assert (row["correlation"] < -0.5, row["p_value"] < 0.001, row["observation_count"]) == (True, True, COUNT - 4)
+
+
+def changes(warehouse: Warehouse, kpi_id: str) -> list[float]:
+    """Without what the days of the week do; the first period has none."""
+    found = warehouse.rows(
+        f"select change from intermediate.int_tremor__points where kpi_id = '{kpi_id}' order by period_index offset 1"
+    )
+    return [change for (change,) in found]
+
+
+@pytest.mark.parametrize("kpi_id", ["follows", "far"])
+def test_correlation_is_the_published_formula(warehouse: Warehouse, kpi_id: str) -> None:
+    """The evidence depends on the unit, or on how its sums are taken."""
+    x, own, lag = changes(warehouse, "x"), changes(warehouse, kpi_id), 3
+    both, past, memory = (
+        correlation(x[:-lag], own[lag:]),
+        correlation(x[:-lag], own[:-lag]),
+        correlation(own[:-lag], own[lag:]),
+    )
+    expected = (both - past * memory) / sqrt((1 - past**2) * (1 - memory**2))
+    assert driver(warehouse, kpi_id)["correlation"] == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("kpi_id", ["together", "apart", "wrong_way"])

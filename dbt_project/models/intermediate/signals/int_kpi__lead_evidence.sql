@@ -42,29 +42,49 @@ numbered as (
     inner join needed on points.kpi_id = needed.kpi_id
 ),
 
+newest as (
+    select
+        kpi_id,
+        period_index,
+        change,
+        min(change) over (partition by kpi_id) as least_change,
+        max(change) over (partition by kpi_id) as greatest_change
+    from numbered
+    where is_next and newness <= {{ lead_window() }}
+),
+
+-- A correlation is the same in whatever unit.
 changes as (
     select
         kpi_id,
         period_index,
-        change
-    from numbered
-    where is_next and newness <= {{ lead_window() }}
+        {{ scaled_to_range("change", "least_change", "greatest_change") }} as change
+    from newest
+),
+
+memory_sums as (
+    select
+        changes.kpi_id,
+        count(*) as row_count,
+        {{ sum_of_scaled("changes.change") }} as sum_now,
+        {{ sum_of_scaled("earlier_changes.change") }} as sum_before,
+        {{ sum_of_scaled("changes.change * changes.change") }} as squares_now,
+        {{ sum_of_scaled("earlier_changes.change * earlier_changes.change") }} as squares_before,
+        {{ sum_of_scaled("changes.change * earlier_changes.change") }} as products
+    from changes
+    inner join changes as earlier_changes
+        on changes.kpi_id = earlier_changes.kpi_id and changes.period_index - 1 = earlier_changes.period_index
+    group by changes.kpi_id
 ),
 
 -- What a change keeps of the one before: two series with such a memory correlate more by chance.
 memories as (
     select
-        changes.kpi_id,
-        case
-            when
-                {{ aggregate_in_order("stddev_samp", "changes.change", "changes.period_index") }} > 0
-                and {{ aggregate_in_order("stddev_samp", "earlier_changes.change", "changes.period_index") }} > 0
-                then {{ aggregate_in_order("corr", "changes.change, earlier_changes.change", "changes.period_index") }}
-        end as memory
-    from changes
-    inner join changes as earlier_changes
-        on changes.kpi_id = earlier_changes.kpi_id and changes.period_index - 1 = earlier_changes.period_index
-    group by changes.kpi_id
+        kpi_id,
+        {{ correlation_of_sums(
+            "products", "sum_now", "sum_before", "squares_now", "squares_before", "row_count"
+        ) }} as memory
+    from memory_sums
 ),
 
 lags as (
@@ -74,35 +94,43 @@ lags as (
     {% endfor %}
 ),
 
-plain as (
+pair_sums as (
     select
         pairs.leading_kpi_id,
         pairs.kpi_id,
         lags.lag_periods,
-        count(*) as pair_count,
-        {% for name, first, second in [
-            ("of_both", "leading_changes", "changes"), ("of_leading_and_own", "leading_changes", "own_changes"),
-            ("of_own", "own_changes", "changes"),
-        ] -%}
-    -- Of a KPI that never changes there is none.
-    case
-        when
-            {{ aggregate_in_order("stddev_samp", first ~ ".change", "changes.period_index") }} > 0
-            and {{ aggregate_in_order("stddev_samp", second ~ ".change", "changes.period_index") }} > 0
-            then {{ aggregate_in_order(
-                "corr", first ~ ".change, " ~ second ~ ".change", "changes.period_index"
-            ) }}
-    end as {{ name }}{{ "," if not loop.last }}
-    {% endfor %}
+        count(*) as row_count,
+        {% for name in ["leader", "own", "follower"] -%}
+        {{ sum_of_scaled(name ~ ".change") }} as sum_of_{{ name }},
+        {{ sum_of_scaled(name ~ ".change * " ~ name ~ ".change") }} as squares_of_{{ name }},
+        {% endfor -%}
+        {{ sum_of_scaled("leader.change * follower.change") }} as leader_and_follower,
+        {{ sum_of_scaled("leader.change * own.change") }} as leader_and_own,
+        {{ sum_of_scaled("own.change * follower.change") }} as own_and_follower
     from pairs
     cross join lags
-    inner join changes as leading_changes on pairs.leading_kpi_id = leading_changes.kpi_id
-    inner join changes as own_changes
-        on pairs.kpi_id = own_changes.kpi_id and leading_changes.period_index = own_changes.period_index
-    inner join changes
-        on pairs.kpi_id = changes.kpi_id and leading_changes.period_index + lags.lag_periods = changes.period_index
+    inner join changes as leader on pairs.leading_kpi_id = leader.kpi_id
+    inner join changes as own on pairs.kpi_id = own.kpi_id and leader.period_index = own.period_index
+    inner join changes as follower
+        on pairs.kpi_id = follower.kpi_id and leader.period_index + lags.lag_periods = follower.period_index
     where pairs.has_same_periods
     group by pairs.leading_kpi_id, pairs.kpi_id, lags.lag_periods
+),
+
+-- Of a KPI that never changes there is none.
+plain as (
+    select
+        leading_kpi_id,
+        kpi_id,
+        lag_periods,
+        {% for first, second in [("leader", "follower"), ("leader", "own"), ("own", "follower")] -%}
+        {{ correlation_of_sums(
+            first ~ "_and_" ~ second, "sum_of_" ~ first, "sum_of_" ~ second, "squares_of_" ~ first,
+            "squares_of_" ~ second, "row_count"
+        ) }} as {{ first }}_{{ second }},
+        {% endfor -%}
+        row_count as pair_count
+    from pair_sums
 ),
 
 correlated as (
@@ -111,8 +139,8 @@ correlated as (
         kpi_id,
         lag_periods,
         pair_count,
-        (of_both - of_leading_and_own * of_own)
-        / sqrt(greatest((1 - of_leading_and_own * of_leading_and_own) * (1 - of_own * of_own), 1e-12)) as correlation
+        (leader_follower - leader_own * own_follower)
+        / sqrt(greatest((1 - leader_own * leader_own) * (1 - own_follower * own_follower), 1e-12)) as correlation
     from plain
 ),
 

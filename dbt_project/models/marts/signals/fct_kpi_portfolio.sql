@@ -129,36 +129,54 @@ alerts as (
     group by cycles.cycle_id, answered.kpi_id
 ),
 
--- The same formula over the same source for one unit, or one name for two targets: two numbers that will differ.
+named as (
+    select
+        cycle_id,
+        kpi_id,
+        feed_id,
+        org_unit_id,
+        target,
+        lower(trim(formula)) as formula,
+        lower(trim(kpi_name)) as kpi_name
+    from kpis
+    where lifecycle = 'active'
+),
+
+-- The same formula over the same source for one unit, or one name for two targets: two numbers that will differ. One
+-- join for each, on what must be equal: a single one with "or" compares every KPI with every other.
 duplicates as (
     select
         kpis.cycle_id,
         kpis.kpi_id,
         others.kpi_id as other_kpi_id,
-        case
-            when
-                lower(trim(kpis.formula)) = lower(trim(others.formula))
-                and kpis.feed_id = others.feed_id
-                and kpis.org_unit_id = others.org_unit_id
-                then 'same_formula_and_source'
-            else 'same_name_with_another_target'
-        end as duplicate_reason
-    from kpis
-    inner join kpis as others
-        on kpis.cycle_id = others.cycle_id and kpis.kpi_id <> others.kpi_id
+        'same_formula_and_source' as duplicate_reason
+    from named as kpis
+    inner join named as others
+        on
+            kpis.cycle_id = others.cycle_id
+            and kpis.formula = others.formula
+            and kpis.feed_id = others.feed_id
+            and kpis.org_unit_id = others.org_unit_id
+            and kpis.kpi_id <> others.kpi_id
+    union all
+    select
+        kpis.cycle_id,
+        kpis.kpi_id,
+        others.kpi_id as other_kpi_id,
+        'same_name_with_another_target' as duplicate_reason
+    from named as kpis
+    inner join named as others
+        on
+            kpis.cycle_id = others.cycle_id
+            and kpis.kpi_name = others.kpi_name
+            and kpis.kpi_id <> others.kpi_id
     where
-        kpis.lifecycle = 'active'
-        and others.lifecycle = 'active'
-        and (
-            (
-                lower(trim(kpis.formula)) = lower(trim(others.formula))
-                and kpis.feed_id = others.feed_id
-                and kpis.org_unit_id = others.org_unit_id
-            )
-            or (
-                lower(trim(kpis.kpi_name)) = lower(trim(others.kpi_name))
-                and {{ differs("kpis.target", "others.target") }}
-            )
+        {{ differs("kpis.target", "others.target") }}
+        and not coalesce(
+            kpis.formula = others.formula
+            and kpis.feed_id = others.feed_id
+            and kpis.org_unit_id = others.org_unit_id,
+            false
         )
 ),
 
