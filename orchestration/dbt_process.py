@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from orchestration.transformation import DBT_PROJECT_DIR, location_variables, ru
 
 _SECONDS_TO_CANCEL = 25
 _LINES_KEPT = 20
+_EXCERPT = re.compile(r"\s*\n\s*LINE \d+: .*\n\s*\^+")
 _TELLING = ("RunResultError", "GenericExceptionOnRun", "MainEncounteredError")
 """dbt's events that name a node and what is wrong with it; the others of level error announce or count them."""
 
@@ -124,7 +126,11 @@ class DbtProcess:
 
 
 def _one_line(message: str) -> str:
-    """Put the kind of error and the node before what is wrong, where dbt breaks the line; keep tables below."""
+    """Put the kind of error and the node before what is wrong, where dbt breaks the line; keep tables below.
+
+    DuckDB's excerpt of the statement is left out: dbt puts a comment before each, and it shows another place.
+    """
+    message = _EXCERPT.sub("", message)
     first, _, rest = message.strip().removeprefix("Encountered an error:").strip().partition("\n")
     return f"{first}: {rest.strip()}" if rest.strip() else first
 

@@ -129,6 +129,16 @@ tremors as (
         and withheld.kpi_id is null
         and coalesce(tremors.recovered_on, watch.as_of) >= {{ add_days("watch.as_of", -days_listed) }}
         and coalesce(tremors.recovered_on, watch.as_of) >= watch.watched_from
+),
+
+-- What failed, was mended and failed again on one business date is one escalation: the last of them.
+failures as (
+    select
+        *,
+        row_number() over (
+            partition by rule_id, subject_type, subject_id, first_seen_on order by first_seen_at desc
+        ) as newness
+    from {{ ref("int_integrity_result__episodes") }}
 )
 
 select
@@ -211,6 +221,6 @@ select
     outcome = 'waived' as is_waived,
     first_seen_on as opened_on,
     repaired_on as resolved_on
-from {{ ref("int_integrity_result__episodes") }}
+from failures
 cross join watch
-where repaired_on is null or repaired_on >= {{ add_days("watch.as_of", -days_listed) }}
+where newness = 1 and (repaired_on is null or repaired_on >= {{ add_days("watch.as_of", -days_listed) }})
