@@ -86,6 +86,9 @@ def run(
         str | None, typer.Option(help="Business date, YYYY-MM-DD; default: LOS_AS_OF, else today.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Audit and write the site, but publish nothing.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build every model in full from the lake, not only what is new.")
+    ] = False,
 ) -> None:
     """Run the whole pipeline once, in this process, and say what came of it."""
     from orchestration.pipeline import run_pipeline
@@ -93,7 +96,7 @@ def run(
     settings = load_settings()
     _dagster_home(settings)
     day = _date(as_of) if as_of else None
-    raise typer.Exit(run_pipeline(settings, as_of=day, publish=not dry_run))
+    raise typer.Exit(run_pipeline(settings, as_of=day, publish=not dry_run, rebuild=rebuild))
 
 
 @app.command()

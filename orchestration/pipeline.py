@@ -23,8 +23,10 @@ from orchestration.settings import Settings
 from orchestration.transformation import prepare
 
 
-def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> int:
+def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool, rebuild: bool = False) -> int:
     """Run `publish_reports` (or the dry run) for one business date and print what came of it.
+
+    With `rebuild` no model builds on what stands in the warehouse.
 
     Returns:
         The exit code: 0 published or nothing to change, 1 a step failed, 2 the gate is closed.
@@ -38,10 +40,12 @@ def run_pipeline(settings: Settings, *, as_of: date | None, publish: bool) -> in
     if prepare(settings):
         console.print("[dim]dbt project parsed[/]")
     with started_early(settings):
-        return _run(console, settings, as_of=as_of, publish=publish, started=started)
+        return _run(console, settings, as_of=as_of, publish=publish, rebuild=rebuild, started=started)
 
 
-def _run(console: Console, settings: Settings, *, as_of: date | None, publish: bool, started: float) -> int:
+def _run(
+    console: Console, settings: Settings, *, as_of: date | None, publish: bool, rebuild: bool, started: float
+) -> int:
     import dagster as dg
 
     # What Dagster calls beta is pinned here, and dagster-dbt's use of deprecated names is not for our users to mend.
@@ -51,6 +55,7 @@ def _run(console: Console, settings: Settings, *, as_of: date | None, publish: b
     from orchestration.definitions import build_definitions
     from orchestration.defs.automation import AUDIT_ONLY, PUBLISH_REPORTS
     from orchestration.defs.partitions import current_as_of
+    from orchestration.defs.transformation import REBUILD
 
     day = as_of or current_as_of(settings)
     job = build_definitions(settings).resolve_job_def(PUBLISH_REPORTS if publish else AUDIT_ONLY)
@@ -62,7 +67,7 @@ def _run(console: Console, settings: Settings, *, as_of: date | None, publish: b
             partition_key=day.isoformat(),
             raise_on_error=False,
             run_config={"loggers": {"steps": {}}},
-            tags={"as_of": day.isoformat()},
+            tags={"as_of": day.isoformat()} | ({REBUILD: "yes"} if rebuild else {}),
         )
     failures = [
         (event.step_key or "run", _message(event.event_specific_data))

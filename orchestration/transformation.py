@@ -57,15 +57,22 @@ def location_variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def run_variables(settings: Settings, *, as_of: date, run_id: str) -> dict[str, str]:
+def run_variables(settings: Settings, *, as_of: date, run_id: str, rebuild: bool = False) -> dict[str, str]:
     """Return what one run tells dbt. They are read by one model, so that changing them re-parses one file.
 
     Nothing for `LOS_KNOWN_AT` means now. A clock that was set stands still, while the loads of a run follow one
-    another by microseconds: a second later all of them are known.
+    another by microseconds: a second later all of them are known. Models that were built by other files than those that
+    `LOS_PROJECT_HASH` stands for are built in full, and with `rebuild` every model is.
     """
     known_at = settings.known_at or (settings.now + timedelta(seconds=1) if settings.now else None)
     moment = known_at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") if known_at else ""
-    return {"LOS_AS_OF": as_of.isoformat(), "LOS_KNOWN_AT": moment, "LOS_RUN_ID": run_id}
+    return {
+        "LOS_AS_OF": as_of.isoformat(),
+        "LOS_KNOWN_AT": moment,
+        "LOS_RUN_ID": run_id,
+        "LOS_PROJECT_HASH": _stamp(settings),
+        "LOS_REBUILD": "yes" if rebuild else "",
+    }
 
 
 @contextmanager

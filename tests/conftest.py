@@ -53,14 +53,14 @@ class GoldenProject:
         assert text.count(old) == count, f"{relative} holds {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def run(self, *, publish: bool = True, **overrides) -> int:
+    def run(self, *, publish: bool = True, rebuild: bool = False, **overrides) -> int:
         """Run the pipeline as `los run` does; returns its exit code."""
         from orchestration.cli import _dagster_home
         from orchestration.pipeline import run_pipeline
 
         settings = self.settings(**overrides)
         _dagster_home(settings)
-        return run_pipeline(settings, as_of=None, publish=publish)
+        return run_pipeline(settings, as_of=None, publish=publish, rebuild=rebuild)
 
     def query(self, sql: str) -> list[tuple]:
         """Query the current release."""

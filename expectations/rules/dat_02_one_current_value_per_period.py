@@ -45,7 +45,8 @@ RULE = Rule(
     subject_type="kpi",
     severity="block",
     owner_role="data_steward",
-    remedy="Build the layer again from the lake; when the rows stay doubled, correct the model that doubles them.",
+    remedy="Run again: the next run builds every model in full from the lake. When the rows stay doubled, correct "
+    "the model that doubles them.",
     stages=("marts", "reports"),
     checks={
         "marts": Check(violations=CURRENT_VALUES + violations_sql("marts"), judged=judged_sql("marts")),

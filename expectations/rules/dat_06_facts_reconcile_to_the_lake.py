@@ -320,7 +320,8 @@ RULE = Rule(
     subject_type="kpi",
     severity="block",
     owner_role="data_steward",
-    remedy="Build the warehouse again from the lake; if it still differs, find the model that changes rows.",
+    remedy="Run again: the next run builds every model in full from the lake. If it still differs, find the model that "
+    "changes rows.",
     stages=("marts", "reports"),
     checks={
         "marts": Check(violations="\nunion all\n".join([OBSERVATIONS, VALUES, *DEFINITIONS]), judged=JUDGED),

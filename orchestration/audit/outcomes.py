@@ -12,6 +12,9 @@ from expectations.rule import Severity, Stage
 from orchestration.errors import AuditError
 from orchestration.lake.store import Lake
 
+RECONCILING_RULES = ("DAT-02", "DAT-06")
+"""Rules that hold the facts to the lake."""
+
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
@@ -152,6 +155,40 @@ def newest_audits(lake: Lake, as_of: date) -> dict[Stage, RecordedAudit]:
         raise AuditError(
             "the results of the audits cannot be read", file=lake.root, found=str(error).splitlines()[0]
         ) from error
+
+
+def facts_not_reconciled(lake: Lake) -> list[str]:
+    """Return the rules that hold the facts to the lake, and did not in the newest audit of the marts.
+
+    One that was not evaluated, or waived, did not hold. Before the first audit there is none.
+
+    Raises:
+        AuditError: The lake cannot be read.
+    """
+    try:
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                f"""
+                with outcomes as (
+                    select audit_id, rule_id, outcome
+                    from {_files(lake, "rule_outcomes")}
+                    where stage = 'marts' and audit_id in (select load_id from {_files(lake, "loads")})
+                )
+                select rule_id
+                from outcomes
+                where
+                    audit_id = (select max(audit_id) from outcomes)
+                    and list_contains(?, rule_id)
+                    and outcome <> 'passed'
+                order by rule_id
+                """,
+                [list(RECONCILING_RULES)],
+            ).fetchall()
+    except duckdb.Error as error:
+        raise AuditError(
+            "the results of the audits cannot be read", file=lake.root, found=str(error).splitlines()[0]
+        ) from error
+    return [rule_id for (rule_id,) in rows]
 
 
 def _files(lake: Lake, entity: str) -> str:

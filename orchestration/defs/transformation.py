@@ -7,14 +7,18 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
+from orchestration.audit.outcomes import facts_not_reconciled
 from orchestration.dbt_process import DbtError
 from orchestration.defs.partitions import ONE_DAY_A_RUN, as_of, business_days
 from orchestration.defs.resources import DbtResource, ProjectResource
+from orchestration.lake.store import Lake
 from orchestration.settings import Settings
 from orchestration.transformation import require_manifest, run_variables
 
 WAREHOUSE_POOL = "warehouse"
 REPORTS = "fqn:line_of_sight.reports"
+REBUILD = "rebuild"
+"""Tag of a run that has to build every model in full, with any value."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -29,12 +33,14 @@ class Translator(DagsterDbtTranslator):
         )
 
 
-def _build(context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource) -> Iterator[dg.Output[None]]:
+def _build(
+    context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource, *, rebuild: bool = False
+) -> Iterator[dg.Output[None]]:
     """Build what Dagster selected, and hand on dbt's outputs with the row count of each table."""
     settings = project.settings
     project.lake  # noqa: B018 - makes every table readable
     settings.warehouse_path.parent.mkdir(parents=True, exist_ok=True)
-    variables = run_variables(settings, as_of=as_of(context), run_id=context.run.run_id)
+    variables = run_variables(settings, as_of=as_of(context), run_id=context.run.run_id, rebuild=rebuild)
     try:
         outputs = list(dbt.build(context, variables))
     except DbtError as error:
@@ -45,6 +51,16 @@ def _build(context: dg.AssetExecutionContext, dbt: DbtResource, project: Project
         rows = counts.get(tuple(key.path))
         counted = {} if rows is None else {"dagster/row_count": dg.MetadataValue.int(rows)}
         yield dg.Output(None, output_name=output.output_name, metadata={**output.metadata, **counted})
+
+
+def _must_rebuild(context: dg.AssetExecutionContext, lake: Lake) -> bool:
+    """Whether no model may build on what stands in the warehouse: asked for, or it did not reconcile with the lake."""
+    if REBUILD in context.run.tags:
+        return True
+    unreconciled = facts_not_reconciled(lake)
+    if unreconciled:
+        context.log.warning(f"built in full: {', '.join(unreconciled)} did not pass in the last audit")
+    return bool(unreconciled)
 
 
 def _row_counts(warehouse: Path) -> Mapping[tuple[str, ...], int]:
@@ -88,7 +104,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         context: dg.AssetExecutionContext, dbt: DbtResource, project: ProjectResource
     ) -> Iterator[dg.Output[None]]:
         threading.Thread(target=_import_great_expectations, daemon=True).start()
-        yield from _build(context, dbt, project)
+        yield from _build(context, dbt, project, rebuild=_must_rebuild(context, project.lake))
 
     @dbt_assets(
         manifest=manifest,

@@ -170,6 +170,24 @@ def test_backfill_of_an_earlier_day_is_laid_beside_the_current_release(clean):
     assert found == (date(2026, 2, 10), pytest.approx(20 - 0.05 * 40))
 
 
+def test_fact_changed_by_hand_is_never_published_and_then_built_anew(clean, capsys):
+    """A run takes in only what is new: what somebody changed would stand there for good."""
+    assert clean.run() == 0
+    release = current(clean)
+
+    def change() -> None:
+        with duckdb.connect(str(clean.settings().warehouse_path)) as connection:
+            connection.execute("update marts.fct_kpi_observation set value = value - 5 where kpi_id = 'latency'")
+
+    change()
+    assert clean.run() == 2
+    assert "DAT-06" in capsys.readouterr().out
+    assert current(clean) == release
+    assert clean.run() == 0
+    change()
+    assert clean.run(rebuild=True) == 0
+
+
 @pytest.fixture(scope="module")
 def defective(tmp_path_factory):
     """The golden company with every defect planted that a release survives, run once."""

@@ -1,6 +1,7 @@
 {#-
-  How a model of no table of its own is kept: `kind` ("ephemeral" or "view"), except on Spark, which analyses, plans and
-  computes such a model again in each query and at each place that names it. There it is a table.
+  How a model is kept that is no plain table: `kind` ("ephemeral", "view" or "incremental"), except on Spark, where it is
+  one. Spark analyses, plans and computes ephemeral models and views again in each query and at each place that names
+  them, and of what is new it knows nothing.
 -#}
 {% macro kept_as(kind) -%}
     {{ return(adapter.dispatch("kept_as", "line_of_sight")(kind)) }}

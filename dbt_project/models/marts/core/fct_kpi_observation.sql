@@ -1,3 +1,9 @@
+{{ config(
+    materialized=kept_as("incremental"), unique_key=["kpi_id", "period_start_on"], on_schema_change="fail"
+) }}
+
+{%- set takes_in_only_new = takes_in_only_new() -%}
+{%- set observed = "observed" if takes_in_only_new else ref("stg_lake__observations") -%}
 {%- set in_order -%}
 over (
             partition by observations.kpi_id, observations.period_start_on
@@ -12,11 +18,24 @@ vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
 -- A tombstone (obs_status M, no value) is a vintage like any other: as the newest one it is current, and says that the
 -- period has no value. Whoever wants values takes those that are current and not null.
 -- Ranking is what costs most, and few periods have more than one vintage: the others are spared it.
-with repeated as (
+with
+{% if takes_in_only_new -%}
+news as (
+    {{ periods_with_news(ref("stg_lake__observations")) }}
+),
+
+observed as (
+    select observations.*
+    from {{ ref("stg_lake__observations") }} as observations
+    inner join news on observations.kpi_id = news.kpi_id and observations.period_start_on = news.period_start_on
+),
+
+{% endif -%}
+repeated as (
     select
         kpi_id,
         period_start_on
-    from {{ ref("stg_lake__observations") }}
+    from {{ observed }}
     where {{ is_known }}
     group by kpi_id, period_start_on
     having count(*) > 1
@@ -28,7 +47,7 @@ ranked as (
         lag(observations.value) {{ in_order }} as restates_value,
         lag(observations.vintage_at) {{ in_order }} as restates_vintage_at,
         lead(observations.vintage_at) {{ in_order }} as next_vintage_at
-    from {{ ref("stg_lake__observations") }} as observations
+    from {{ observed }} as observations
     inner join repeated
         on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
     where observations.{{ is_known }}
@@ -44,18 +63,14 @@ vintages as (
         cast(null as double) as restates_value,
         cast(null as timestamp) as restates_vintage_at,
         cast(null as timestamp) as next_vintage_at
-    from {{ ref("stg_lake__observations") }} as observations
+    from {{ observed }} as observations
     left join repeated
         on observations.kpi_id = repeated.kpi_id and observations.period_start_on = repeated.period_start_on
     where repeated.kpi_id is null and observations.{{ is_known }}
 ),
 
 grains as (
-    select
-        kpis.kpi_id,
-        kpis.grain
-    from {{ ref("int_kpi__versions") }} as kpis
-    inner join {{ ref("int_run__context") }} as run on kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of
+    {{ current_grains() }}
 ),
 
 placed as (

@@ -1,0 +1,158 @@
+{#-
+  A fact that grows with the history takes in what is new, and leaves the rest as it stands. On DuckDB only: elsewhere, and
+  whenever anything but new loads could have changed a row, it is built in full (docs/decisions/0040).
+
+  What a fact was built from stands in the schema `builds`, written in the same transaction as its rows:
+
+      kind        id        detail
+      project               hash of the project's files
+      known_at              knowledge date of the newest build
+      rebuilt_at            knowledge date of the newest build in full
+      load        load id   every load that was known
+      grain       KPI       its grain, on which the end of a period depends
+-#}
+
+{#- Days after which a fact is built in full, whatever is new: no change by hand outlives them. -#}
+{%- macro days_between_rebuilds() -%} 7 {%- endmacro -%}
+
+{%- macro origins_of(relation) -%} builds.{{ relation.identifier }}__origins {%- endmacro -%}
+
+{#-
+  Whether `this` takes in only what is new. Not when the project changed, a build in full was asked for or is due, the
+  knowledge date went back, or a load that was known is gone. What cannot be told counts as changed.
+-#}
+{% macro takes_in_only_new() -%}
+    {{ return(adapter.dispatch("takes_in_only_new", "line_of_sight")()) }}
+{%- endmacro %}
+
+{% macro default__takes_in_only_new() -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{% macro duckdb__takes_in_only_new() -%}
+    {#- A unit test has no past. -#}
+    {%- if model.resource_type != "model" -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set run = ref("int_run__context") -%}
+    {%- set loads = ref("stg_lake__loads") -%}
+    {%- if not execute or should_full_refresh() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- if none in (load_cached_relation(this), load_cached_relation(run), load_cached_relation(loads)) -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set found = run_query(
+        "select table_name from information_schema.tables where table_schema || '.' || table_name = '"
+        ~ origins_of(this) | trim ~ "'"
+    ) -%}
+    {%- if not found.rows | length -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set answer = run_query(
+        "with built as ("
+        "    select"
+        "        max(case when kind = 'project' then detail end) as project_hash,"
+        "        cast(max(case when kind = 'known_at' then detail end) as timestamp) as known_at,"
+        "        cast(max(case when kind = 'rebuilt_at' then detail end) as timestamp) as rebuilt_at"
+        "    from " ~ origins_of(this) ~
+        "),"
+        "gone as ("
+        "    select count(*) as load_count"
+        "    from " ~ origins_of(this) ~ " as built"
+        "    left join " ~ loads ~ " as loads on built.id = loads.load_id"
+        "    where built.kind = 'load' and loads.load_id is null"
+        ") "
+        "select coalesce("
+        "    run.project_hash = built.project_hash"
+        "    and not run.is_rebuild"
+        "    and run.known_at >= built.known_at"
+        "    and run.known_at < built.rebuilt_at + interval " ~ days_between_rebuilds() ~ " day"
+        "    and gone.load_count = 0,"
+        "    false"
+        ") from " ~ run ~ " as run cross join built cross join gone"
+    ) -%}
+    {{ return(answer.rows | length == 1 and answer.rows[0][0]) }}
+{%- endmacro %}
+
+{#-
+  After `this` is built, in its transaction: what it was built from. A build that took in only what is new leaves the day of
+  the last build in full as it was.
+-#}
+{% macro remember_origins() -%}
+    {{ return(adapter.dispatch("remember_origins", "line_of_sight")()) }}
+{%- endmacro %}
+
+{% macro default__remember_origins() -%}{%- endmacro %}
+
+{% macro duckdb__remember_origins() -%}
+    {%- set run = ref("int_run__context") -%}
+    {%- set loads = ref("stg_lake__loads") -%}
+    {%- if execute -%}
+        {%- set rebuilt_at = "cast(run.known_at as varchar)" -%}
+        {%- if takes_in_only_new() -%}
+            {%- set rebuilt_at = "(select built.detail from " ~ origins_of(this) ~ " as built where built.kind = 'rebuilt_at')" -%}
+        {%- endif -%}
+        create schema if not exists builds;
+        create or replace table {{ origins_of(this) }} as
+        select 'project' as kind, '' as id, run.project_hash as detail from {{ run }} as run
+        union all
+        select 'known_at', '', cast(run.known_at as varchar) from {{ run }} as run
+        union all
+        select 'rebuilt_at', '', {{ rebuilt_at }} from {{ run }} as run
+        union all
+        select 'load', loads.load_id, null from {{ loads }} as loads
+        union all
+        select 'grain', grains.kpi_id, grains.grain from ({{ current_grains() }}) as grains
+    {%- endif -%}
+{%- endmacro %}
+
+{#- KPIs and their grains on the business date. -#}
+{% macro current_grains() -%}
+    select
+        kpis.kpi_id,
+        kpis.grain
+    from {{ ref("int_kpi__versions") }} as kpis
+    inner join {{ ref("int_run__context") }} as run on kpis.valid_from <= run.as_of and kpis.valid_to > run.as_of
+{%- endmacro %}
+
+{#-
+  The periods of KPIs (kpi_id, period_start_on) of which a row may come out otherwise than it stands: a load that was not
+  known when `this` was built has one, a vintage of which the time came since, and those of KPIs whose grain changed.
+-#}
+{% macro periods_with_news(observations) -%}
+    select
+        observations.kpi_id,
+        observations.period_start_on
+    from {{ observations }} as observations
+    where
+        observations.load_id in (
+            select loads.load_id
+            from {{ ref("stg_lake__loads") }} as loads
+            left join {{ origins_of(this) }} as built on built.kind = 'load' and loads.load_id = built.id
+            where built.id is null
+        )
+    union
+    select
+        observations.kpi_id,
+        observations.period_start_on
+    from {{ observations }} as observations
+    where
+        observations.vintage_at > (
+            select cast(built.detail as timestamp) from {{ origins_of(this) }} as built where built.kind = 'known_at'
+        )
+    union
+    select
+        observations.kpi_id,
+        observations.period_start_on
+    from {{ observations }} as observations
+    where
+        observations.kpi_id in (
+            select coalesce(grains.kpi_id, built.id)
+            from ({{ current_grains() }}) as grains
+            full outer join (
+                select * from {{ origins_of(this) }} where kind = 'grain'
+            ) as built on grains.kpi_id = built.id
+            where grains.grain is distinct from built.detail
+        )
+{%- endmacro %}
