@@ -21,6 +21,7 @@ from orchestration.ingestion.readers.record_set import FileColumn, literal
 from orchestration.ingestion.reasons import Problem, Unreadable
 from orchestration.ingestion.templates import filtered, placeholders
 from orchestration.ingestion.values import Parsed
+from orchestration.wording import counted
 
 _FILTER: Final = "template_text"
 _BLANK: Final = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
@@ -197,8 +198,8 @@ def withdraw_partial_sums(
     if count or broken:
         raise Unreadable(
             "unreadable_file",
-            f"{count + broken} rows have no KPI and period that can be read, and the rows of this feed are added up "
-            "(sum_over): any value may lack them; do: mend those rows and deliver the file again",
+            f"{counted(count + broken, 'row has', 'rows have')} no KPI and period that can be read, and the rows of "
+            "this feed are added up (sum_over): any value may lack them; do: mend those rows and deliver the file again",
             line=first,
         )
     connection.execute(

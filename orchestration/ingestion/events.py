@@ -33,7 +33,7 @@ from orchestration.ingestion.reasons import Problem
 ENTITY: Final = "key_result_events"
 KEYED: Final = Keyed(
     entity=ENTITY,
-    noun="events",
+    noun="event",
     key=("key_result_id", "event_id"),
     is_tombstone="is_deleted",
     carried=("event_type", "milestone_id", "source_type"),

@@ -22,6 +22,7 @@ from orchestration.ingestion.file_rows import Lineage
 from orchestration.ingestion.readers.record_set import literal
 from orchestration.ingestion.reasons import Unreadable
 from orchestration.lake.store import Lake, Load
+from orchestration.wording import counted
 
 MISSING: Final = "M"
 """SDMX observation status of a key that was there and is no more."""
@@ -35,7 +36,7 @@ class Keyed:
 
     Attributes:
         entity: the table.
-        noun: what its rows are called in messages.
+        noun: what one of its rows is called in messages.
         key: its columns that name a row's subject, whatever the vintage.
         is_tombstone: SQL, true for rows that record a deletion.
         carried: columns that a tombstone takes from the row that it deletes.
@@ -62,7 +63,7 @@ class Keyed:
 
 OBSERVATIONS: Final = Keyed(
     entity="observations",
-    noun="values",
+    noun="value",
     key=("kpi_id", "period_start_on"),
     is_tombstone=f"obs_status = '{MISSING}'",
     carried=("unit", "obs_status", "source_type"),
@@ -104,13 +105,17 @@ class Deletions:
         """What a person should know of it."""
         found = []
         if self.deleted:
-            found.append(f"{self.deleted} {self.keyed.noun} are no longer in the file and were recorded as deleted")
+            found.append(f"{self._gone(self.deleted)} no longer in the file and recorded as deleted")
         if self.undecided:
             found.append(
-                f"{self.undecided} {self.keyed.noun} are no longer in the file and still stand: "
-                f"{self.unreadable} rows have a {self.keyed.unreadable_field} that cannot be read, and may be those"
+                f"{self._gone(self.undecided)} no longer in the file and not recorded as deleted: "
+                f"{counted(self.unreadable, 'row has', 'rows have')} a {self.keyed.unreadable_field} that cannot be "
+                "read, and may be those"
             )
         return found
+
+    def _gone(self, count: int) -> str:
+        return counted(count, f"{self.keyed.noun} is", f"{self.keyed.noun}s are")
 
 
 def record_deletions(
@@ -190,9 +195,9 @@ def _record(
     if absent / standing > max_deleted_share:
         raise Unreadable(
             "unreadable_file",
-            f"{absent} of the {standing} {keyed.noun} that stand from this file are not in it "
+            f"{absent} of the {standing} {keyed.noun}s that stand from this file are not in it "
             f"({absent / standing:.1%}), and max_deleted_share allows {max_deleted_share:.1%}: it looks truncated, and "
-            f"nothing of it is taken; do: deliver the whole file, or, when those {keyed.noun} are really gone, raise "
+            f"nothing of it is taken; do: deliver the whole file, or, when those {keyed.noun}s are really gone, raise "
             "`max_deleted_share` in feeds.yml",
         )
     path = load.file(keyed.entity, lineage.feed + TOMBSTONES)

@@ -231,7 +231,7 @@ def test_full_extract_that_holds_an_event_no_more_deletes_it_and_takes_it_back(l
     (tombstone,) = [row for row in log.rows("key_result_events") if row["is_deleted"]]
     assert (tombstone["key_result_id"], tombstone["event_id"], tombstone["occurred_on"]) == ("kr_portal", "v1", None)
     assert (tombstone["milestone_id"], tombstone["vintage_at"]) == ("live", LATER.replace(tzinfo=None))
-    assert "1 events are no longer in the file" in report.files[0].message
+    assert "1 event is no longer in the file and recorded as deleted" in report.files[0].message
     assert log.rows("loads")[-1]["rows_deleted"] == 1
 
     log.put(HEADER + GOOD + second + third)
@@ -246,7 +246,7 @@ def test_full_extract_deletes_nothing_while_a_row_cannot_be_told(log):
     log.load(HEADER + GOOD + second, full_extract=True, **EVENTS)
     log.put(HEADER + second + GOOD.replace("kr_portal,v1,live", "kr_portal,,"))
     report = log.ingest(clock=LATER, full_extract=True, **EVENTS)
-    assert "1 events are no longer in the file and still stand" in report.files[0].message
+    assert "1 event is no longer in the file and not recorded as deleted: 1 row has" in report.files[0].message
     # A row that is kept out for another reason still says that its event is there.
     log.put(HEADER + second + GOOD.replace("2026-02-10", "soon"))
     report = log.ingest(clock=LATER, full_extract=True, **EVENTS)

@@ -52,7 +52,7 @@ def test_key_that_disappears_gets_a_tombstone_with_its_lineage(feed):
     assert tombstone["vintage_at"] == tombstone["loaded_at"] == LATER.replace(tzinfo=None)
     assert current(feed)[("latency", "2026-02-02")] is None
     assert [row["value"] for row in feed.rows("observations")].count(2.0) == 1  # the old vintage stays
-    assert "1 values are no longer in the file" in result.message
+    assert "1 value is no longer in the file and recorded as deleted" in result.message
     assert feed.rows("loads")[-1]["rows_deleted"] == 1
 
 
@@ -126,7 +126,7 @@ def test_file_with_an_unreadable_key_deletes_nothing_and_says_so(feed, broken):
     report = feed.ingest(clock=LATER, full_extract=True)
 
     assert deleted(feed) == []
-    assert "1 values are no longer in the file and still stand" in report.files[0].message
+    assert "1 value is no longer in the file and not recorded as deleted" in report.files[0].message
 
 
 def test_kpi_that_is_no_longer_defined_is_quarantined_not_deleted(feed):
