@@ -9,6 +9,25 @@
     {{ aggregate_in_order("sum", value, in_order) }}
 {%- endmacro %}
 
+{#-
+  The same over a group of which `at_most` (a column of its rows) is no less than their number. Two numbers come to the same
+  either way round, and most groups have no more; sorting costs as much as everything else that is computed of them.
+-#}
+{% macro sum_of_few_in_order(value, in_order, at_most) -%}
+    {{ return(adapter.dispatch("sum_of_few_in_order", "line_of_sight")(value, in_order, at_most)) }}
+{%- endmacro %}
+
+{% macro default__sum_of_few_in_order(value, in_order, at_most) -%}
+    case
+        when max({{ at_most }}) <= 2 then sum({{ value }})
+        else {{ sum_in_order(value, in_order) }} filter (where {{ at_most }} > 2)
+    end
+{%- endmacro %}
+
+{% macro spark__sum_of_few_in_order(value, in_order, at_most) -%}
+    sum({{ value }})
+{%- endmacro %}
+
 {#- The same of any aggregate: `value` is all that stands between its brackets. -#}
 {% macro aggregate_in_order(aggregate, value, in_order) -%}
     {{ return(adapter.dispatch("aggregate_in_order", "line_of_sight")(aggregate, value, in_order)) }}

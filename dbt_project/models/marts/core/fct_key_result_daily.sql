@@ -4,27 +4,53 @@
     "not_measured_by_this_link", "unknown_status_rule",
 ] -%}
 
-with links as (
+with main_links as (
     select
-        links.as_of,
-        links.key_result_id,
+        key_result_interval_key,
+        max(case when is_main then kpi_id end) as main_kpi_id,
+        max(case when is_main then link_type end) as main_kpi_link_type,
+        count(*) as kpi_count,
+        count(case when link_type = 'measures' then 1 end) as measures_at_most
+    from {{ ref("int_key_result__links") }}
+    group by key_result_interval_key
+),
+
+measures as (
+    select
+        links.*,
+        coalesce(main_links.measures_at_most, 3) as measures_at_most
+    from {{ ref("fct_key_result_kpi") }} as links
+    inner join {{ ref("int_key_result__days") }} as days
+        on links.key_result_id = days.key_result_id and links.as_of = days.day
+    left join main_links on days.key_result_interval_key = main_links.key_result_interval_key
+    where links.link_type = 'measures'
+),
+
+links as (
+    select
+        as_of,
+        key_result_id,
         -- A key result with one unknown part is unknown, never the mean of the rest.
         case
-            when count(progress_raw) = count(*) then {{ sum_in_order("contribution", "kpi_id") }}
+            when count(progress_raw) = count(*) then {{ sum_of_few_in_order("contribution", "kpi_id", "measures_at_most") }}
         end as progress_raw,
         case
             when count(attainment_vs_locked) = count(*)
-                then {{ sum_in_order("weight_share * attainment_vs_locked", "kpi_id") }}
+                then {{ sum_of_few_in_order(
+                    "weight_share * attainment_vs_locked", "kpi_id", "measures_at_most"
+                ) }}
         end as attainment_vs_locked,
         case when count(*) = 1 then max(measured_value) end as measured_value,
         count(*) as measures_count,
         -- Of several links the forecast is that of their weighted sum, as if what moves them were independent.
         case
             when count(forecast_value) = count(*)
-                then {{ sum_in_order("weight_share * (forecast_value - baseline) / (target - baseline)", "kpi_id") }}
+                then {{ sum_of_few_in_order(
+                    "weight_share * (forecast_value - baseline) / (target - baseline)", "kpi_id", "measures_at_most"
+                ) }}
         end as forecast_progress,
-        {{ sum_in_order(
-            "power(weight_share * (forecast_high - forecast_low) / (target - baseline), 2)", "kpi_id"
+        {{ sum_of_few_in_order(
+            "power(weight_share * (forecast_high - forecast_low) / (target - baseline), 2)", "kpi_id", "measures_at_most"
         ) }} / power(2 * {{ interval_factor() }}, 2) as forecast_variance,
         case when count(*) = 1 then max(forecast_value) end as forecast_value,
         max(forecast_null_reason) as forecast_null_reason,
@@ -35,21 +61,8 @@ with links as (
             when count(case when null_reason = '{{ reason }}' then 1 end) > 0 then '{{ reason }}'
             {% endfor -%}
         end as null_reason
-    from {{ ref("fct_key_result_kpi") }} as links
-    inner join {{ ref("int_key_result__days") }} as days
-        on links.key_result_id = days.key_result_id and links.as_of = days.day
-    where links.link_type = 'measures'
-    group by links.as_of, links.key_result_id
-),
-
-main_links as (
-    select
-        key_result_interval_key,
-        max(case when is_main then kpi_id end) as main_kpi_id,
-        max(case when is_main then link_type end) as main_kpi_link_type,
-        count(*) as kpi_count
-    from {{ ref("int_key_result__links") }}
-    group by key_result_interval_key
+    from measures
+    group by as_of, key_result_id
 ),
 
 milestones as (
