@@ -199,7 +199,8 @@ def withdraw_partial_sums(
         raise Unreadable(
             "unreadable_file",
             f"{counted(count + broken, 'row has', 'rows have')} no KPI and period that can be read, and the rows of "
-            "this feed are added up (sum_over): any value may lack them; do: mend those rows and deliver the file again",
+            "this feed are added up (sum_over): any value may lack them; do: mend those rows and deliver the "
+            "file again",
             line=first,
         )
     connection.execute(
