@@ -32,7 +32,8 @@ links as (
         key_result_id,
         -- A key result with one unknown part is unknown, never the mean of the rest.
         case
-            when count(progress_raw) = count(*) then {{ sum_of_few_in_order("contribution", "kpi_id", "measures_at_most") }}
+            when count(progress_raw) = count(*)
+                then {{ sum_of_few_in_order("contribution", "kpi_id", "measures_at_most") }}
         end as progress_raw,
         case
             when count(attainment_vs_locked) = count(*)
