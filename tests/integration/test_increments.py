@@ -12,7 +12,10 @@ from typing import Any
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from orchestration.audit.outcomes import facts_not_reconciled
+from orchestration.cli import app
 from orchestration.dbt_process import DbtError, DbtProcess, dbt_process
 from orchestration.lake.compaction import compact
 from orchestration.lake.store import Lake
@@ -329,3 +332,26 @@ def test_build_that_fails_leaves_the_fact_and_its_origins(company: Company) -> N
         "drop table kept",
     )
     assert company.build().values() == [1, 2, 3]
+
+
+def test_facts_are_built_anew_after_an_audit_that_does_not_vouch_for_them(tmp_path: Path) -> None:
+    """What somebody changed in the warehouse keeps the gate closed, or goes on after the audit found it."""
+    lake, day, failure = TinyLake(tmp_path), KNOWN_AT.date(), {"subject_type": "kpi", "subject_id": "daily"}
+    assert facts_not_reconciled(lake.lake) == []
+    lake.audit(KNOWN_AT, day, {"rule_id": "DAT-06", **failure}, rules=["DAT-02", "OWN-01"])
+    assert facts_not_reconciled(lake.lake) == ["DAT-06"]
+    lake.audit(KNOWN_AT + timedelta(hours=1), day, {"rule_id": "OWN-01", **failure}, rules=["DAT-02", "DAT-06"])
+    assert facts_not_reconciled(lake.lake) == []
+
+
+@pytest.mark.parametrize(("arguments", "rebuild"), [([], False), (["--rebuild"], True)])
+def test_engineer_asks_for_a_build_in_full(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], rebuild: bool
+) -> None:
+    """The option is there and nobody hands it on."""
+    asked: list[bool] = []
+    monkeypatch.setenv("LOS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("orchestration.pipeline.run_pipeline", lambda *_, **options: asked.append(options["rebuild"]))
+    CliRunner().invoke(app, ["run", *arguments])
+    assert asked == [rebuild]
