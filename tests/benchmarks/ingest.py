@@ -115,6 +115,17 @@ def ours(path: Path, lake: Path, kpis: int = KPIS) -> dict[str, int]:
     return {"read": report.rows_read, "accepted": report.rows_accepted, "quarantined": report.rows_quarantined}
 
 
+def _read(path: Path, bad_rows: str) -> str:
+    """Return the query that reads the file; `bad_rows` are the options that say what becomes of them."""
+    return f"""
+        select *
+        from read_csv(
+            '{path}', auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
+            columns = {{kpi: 'VARCHAR', day: 'DATE', value: 'DOUBLE'}}, {bad_rows}
+        )
+    """
+
+
 def baseline(path: Path, folder: Path, kpis: int = KPIS) -> dict[str, int]:
     """Turn the file into Parquet by DuckDB alone, or read the workbook by python-calamine alone."""
     import duckdb
@@ -128,14 +139,8 @@ def baseline(path: Path, folder: Path, kpis: int = KPIS) -> dict[str, int]:
     with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": str(folder)}) as connection:
         connection.execute(
             f"""
-            copy (
-                select *
-                from read_csv(
-                    '{path}', auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
-                    columns = {{kpi: 'VARCHAR', day: 'DATE', value: 'DOUBLE'}},
-                    ignore_errors = {"bad0" not in path.name}
-                )
-            ) to '{folder / "baseline.parquet"}' (format parquet, compression zstd)
+            copy ({_read(path, f"ignore_errors = {'bad0' not in path.name}")})
+            to '{folder / "baseline.parquet"}' (format parquet, compression zstd)
             """
         )
     return {}
@@ -149,13 +154,8 @@ def keeping(path: Path, folder: Path, kpis: int = KPIS) -> dict[str, int]:
     with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": str(folder)}) as connection:
         connection.execute(
             f"""
-            copy (
-                select *
-                from read_csv(
-                    '{path}', auto_detect = false, header = true, delim = ',', quote = '"', escape = '"',
-                    columns = {{kpi: 'VARCHAR', day: 'DATE', value: 'DOUBLE'}}, store_rejects = true, rejects_limit = 0
-                )
-            ) to '{folder / "baseline.parquet"}' (format parquet, compression zstd)
+            copy ({_read(path, "store_rejects = true, rejects_limit = 0")})
+            to '{folder / "baseline.parquet"}' (format parquet, compression zstd)
             """
         )
         (rows,) = connection.execute(
