@@ -87,34 +87,42 @@ memories as (
     from memory_sums
 ),
 
-lags as (
-    {% for lag in range(1, (longest_lead() | int) + 1) -%}
-    select {{ lag }} as lag_periods
-    {{ "union all" if not loop.last }}
-    {% endfor %}
-),
-
-pair_sums as (
+together as (
     select
         pairs.leading_kpi_id,
         pairs.kpi_id,
-        lags.lag_periods,
-        count(*) as row_count,
-        {% for name in ["leader", "own", "follower"] -%}
-        {{ sum_of_scaled(name ~ ".change") }} as sum_of_{{ name }},
-        {{ sum_of_scaled(name ~ ".change * " ~ name ~ ".change") }} as squares_of_{{ name }},
-        {% endfor -%}
-        {{ sum_of_scaled("leader.change * follower.change") }} as leader_and_follower,
-        {{ sum_of_scaled("leader.change * own.change") }} as leader_and_own,
-        {{ sum_of_scaled("own.change * follower.change") }} as own_and_follower
+        leader.period_index,
+        leader.change as leader_change,
+        own.change as own_change
     from pairs
-    cross join lags
     inner join changes as leader on pairs.leading_kpi_id = leader.kpi_id
     inner join changes as own on pairs.kpi_id = own.kpi_id and leader.period_index = own.period_index
-    inner join changes as follower
-        on pairs.kpi_id = follower.kpi_id and leader.period_index + lags.lag_periods = follower.period_index
     where pairs.has_same_periods
-    group by pairs.leading_kpi_id, pairs.kpi_id, lags.lag_periods
+),
+
+-- One join for each lag: with the lags as rows, an engine may join by KPI alone, each period with each.
+pair_sums as (
+    {% for lag in range(1, (longest_lead() | int) + 1) -%}
+    select
+        together.leading_kpi_id,
+        together.kpi_id,
+        {{ lag }} as lag_periods,
+        count(*) as row_count,
+        {% for name, change in [
+            ("leader", "together.leader_change"), ("own", "together.own_change"), ("follower", "follower.change"),
+        ] -%}
+        {{ sum_of_scaled(change) }} as sum_of_{{ name }},
+        {{ sum_of_scaled(change ~ " * " ~ change) }} as squares_of_{{ name }},
+        {% endfor -%}
+        {{ sum_of_scaled("together.leader_change * follower.change") }} as leader_and_follower,
+        {{ sum_of_scaled("together.leader_change * together.own_change") }} as leader_and_own,
+        {{ sum_of_scaled("together.own_change * follower.change") }} as own_and_follower
+    from together
+    inner join changes as follower
+        on together.kpi_id = follower.kpi_id and together.period_index + {{ lag }} = follower.period_index
+    group by together.leading_kpi_id, together.kpi_id
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 -- Of a KPI that never changes there is none.
