@@ -121,38 +121,33 @@
   known when `this` was built has one, a vintage of which the time came since, and those of KPIs whose grain changed.
 -#}
 {% macro periods_with_news(observations) -%}
-    select
-        observations.kpi_id,
-        observations.period_start_on
-    from {{ observations }} as observations
-    where
-        observations.load_id in (
-            select loads.load_id
+    {%- set new_loads -%}
+        select loads.load_id
             from {{ ref("stg_lake__loads") }} as loads
             left join {{ origins_of(this) }} as built on built.kind = 'load' and loads.load_id = built.id
             where built.id is null
-        )
-    union
-    select
-        observations.kpi_id,
-        observations.period_start_on
-    from {{ observations }} as observations
-    where
-        observations.vintage_at > (
-            select cast(built.detail as timestamp) from {{ origins_of(this) }} as built where built.kind = 'known_at'
-        )
-    union
-    select
-        observations.kpi_id,
-        observations.period_start_on
-    from {{ observations }} as observations
-    where
-        observations.kpi_id in (
-            select coalesce(grains.kpi_id, built.id)
+    {%- endset -%}
+    {%- set known_at -%}
+        select cast(built.detail as timestamp) from {{ origins_of(this) }} as built where built.kind = 'known_at'
+    {%- endset -%}
+    {%- set regrained -%}
+        select coalesce(grains.kpi_id, built.id)
             from ({{ current_grains() }}) as grains
             full outer join (
                 select * from {{ origins_of(this) }} where kind = 'grain'
             ) as built on grains.kpi_id = built.id
             where grains.grain is distinct from built.detail
-        )
+    {%- endset -%}
+    {#- One query for each: an engine skips the files that hold nothing of it, which it cannot for an "or". -#}
+    {%- for condition in [
+        "load_id in (" ~ new_loads ~ ")", "vintage_at > (" ~ known_at ~ ")", "kpi_id in (" ~ regrained ~ ")",
+    ] %}
+    select
+        observations.kpi_id,
+        observations.period_start_on
+    from {{ observations }} as observations
+    where
+        observations.{{ condition }}
+    {{ "union" if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}

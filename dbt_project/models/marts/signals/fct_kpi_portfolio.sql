@@ -1,3 +1,9 @@
+{%- set is_same_number -%}
+kpis.formula = others.formula
+            and kpis.feed_id = others.feed_id
+            and kpis.org_unit_id = others.org_unit_id
+{%- endset %}
+
 with run as (
     select as_of from {{ ref("int_run__context") }}
 ),
@@ -154,9 +160,7 @@ duplicates as (
     inner join named as others
         on
             kpis.cycle_id = others.cycle_id
-            and kpis.formula = others.formula
-            and kpis.feed_id = others.feed_id
-            and kpis.org_unit_id = others.org_unit_id
+            and {{ is_same_number }}
             and kpis.kpi_id <> others.kpi_id
     union all
     select
@@ -172,12 +176,7 @@ duplicates as (
             and kpis.kpi_id <> others.kpi_id
     where
         {{ differs("kpis.target", "others.target") }}
-        and not coalesce(
-            kpis.formula = others.formula
-            and kpis.feed_id = others.feed_id
-            and kpis.org_unit_id = others.org_unit_id,
-            false
-        )
+        and not coalesce({{ is_same_number }}, false)
 ),
 
 duplicated as (
