@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -123,38 +124,33 @@ def newest_audits(lake: Lake, as_of: date) -> dict[Stage, RecordedAudit]:
     names = ", ".join(RuleOutcome.__dataclass_fields__).replace(
         "warned_count", "coalesce(warned_count, 0) as warned_count"
     )
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(
-                f"""
-                create table outcomes as
-                select {names}
-                from {_files(lake, "rule_outcomes")}
-                where as_of = ? and audit_id in (select load_id from {_files(lake, "loads")})
-                """,
-                [as_of],
-            )
-            newest = connection.execute("select stage, max(audit_id) from outcomes group by stage").fetchall()
-            connection.execute(
-                f"""
-                create table findings as
-                select *
-                from {_files(lake, "integrity_results")}
-                where audit_id in (select max(audit_id) from outcomes group by stage)
-                """
-            )
-            audits: dict[Stage, RecordedAudit] = {}
-            for stage, audit_id in newest:
-                rows = connection.execute(
-                    f"select {names} from outcomes where audit_id = ? order by rule_id", [audit_id]
-                ).fetchall()
-                totals = total_findings(connection, f"findings where audit_id = '{audit_id}'")
-                audits[stage] = RecordedAudit(audit_id, tuple(RuleOutcome(*row) for row in rows), totals)
-            return audits
-    except duckdb.Error as error:
-        raise AuditError(
-            "the results of the audits cannot be read", file=lake.root, found=str(error).splitlines()[0]
-        ) from error
+    with _reading(lake) as connection:
+        connection.execute(
+            f"""
+            create table outcomes as
+            select {names}
+            from {_files(lake, "rule_outcomes")}
+            where as_of = ? and audit_id in (select load_id from {_files(lake, "loads")})
+            """,
+            [as_of],
+        )
+        newest = connection.execute("select stage, max(audit_id) from outcomes group by stage").fetchall()
+        connection.execute(
+            f"""
+            create table findings as
+            select *
+            from {_files(lake, "integrity_results")}
+            where audit_id in (select max(audit_id) from outcomes group by stage)
+            """
+        )
+        audits: dict[Stage, RecordedAudit] = {}
+        for stage, audit_id in newest:
+            rows = connection.execute(
+                f"select {names} from outcomes where audit_id = ? order by rule_id", [audit_id]
+            ).fetchall()
+            totals = total_findings(connection, f"findings where audit_id = '{audit_id}'")
+            audits[stage] = RecordedAudit(audit_id, tuple(RuleOutcome(*row) for row in rows), totals)
+        return audits
 
 
 def facts_not_reconciled(lake: Lake) -> list[str]:
@@ -165,30 +161,37 @@ def facts_not_reconciled(lake: Lake) -> list[str]:
     Raises:
         AuditError: The lake cannot be read.
     """
+    with _reading(lake) as connection:
+        rows = connection.execute(
+            f"""
+            with outcomes as (
+                select audit_id, rule_id, outcome
+                from {_files(lake, "rule_outcomes")}
+                where stage = 'marts' and audit_id in (select load_id from {_files(lake, "loads")})
+            )
+            select rule_id
+            from outcomes
+            where
+                audit_id = (select max(audit_id) from outcomes)
+                and list_contains(?, rule_id)
+                and outcome <> 'passed'
+            order by rule_id
+            """,
+            [list(RECONCILING_RULES)],
+        ).fetchall()
+    return [rule_id for (rule_id,) in rows]
+
+
+@contextmanager
+def _reading(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection for queries of the lake; what it cannot read is an error of the audits."""
     try:
         with duckdb.connect() as connection:
-            rows = connection.execute(
-                f"""
-                with outcomes as (
-                    select audit_id, rule_id, outcome
-                    from {_files(lake, "rule_outcomes")}
-                    where stage = 'marts' and audit_id in (select load_id from {_files(lake, "loads")})
-                )
-                select rule_id
-                from outcomes
-                where
-                    audit_id = (select max(audit_id) from outcomes)
-                    and list_contains(?, rule_id)
-                    and outcome <> 'passed'
-                order by rule_id
-                """,
-                [list(RECONCILING_RULES)],
-            ).fetchall()
+            yield connection
     except duckdb.Error as error:
         raise AuditError(
             "the results of the audits cannot be read", file=lake.root, found=str(error).splitlines()[0]
         ) from error
-    return [rule_id for (rule_id,) in rows]
 
 
 def _files(lake: Lake, entity: str) -> str:
