@@ -30,8 +30,13 @@
 {%- endmacro %}
 
 {% macro duckdb__takes_in_only_new() -%}
-    {#- A unit test has no past. -#}
+    {{ return(still_holds(this)) }}
+{%- endmacro %}
+
+{#- The same of any fact, on DuckDB. -#}
+{% macro still_holds(fact) -%}
     {%- if model.resource_type != "model" -%}
+        {#- A unit test has no past. -#}
         {{ return(false) }}
     {%- endif -%}
     {%- set run = ref("int_run__context") -%}
@@ -39,14 +44,10 @@
     {%- if not execute or should_full_refresh() -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- if none in (load_cached_relation(this), load_cached_relation(run), load_cached_relation(loads)) -%}
+    {%- if none in (load_cached_relation(fact), load_cached_relation(run), load_cached_relation(loads)) -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- set found = run_query(
-        "select table_name from information_schema.tables where table_schema || '.' || table_name = '"
-        ~ origins_of(this) | trim ~ "'"
-    ) -%}
-    {%- if not found.rows | length -%}
+    {%- if not has_origins(fact) -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set answer = run_query(
@@ -55,11 +56,11 @@
         "        max(case when kind = 'project' then detail end) as project_hash,"
         "        cast(max(case when kind = 'known_at' then detail end) as timestamp) as known_at,"
         "        cast(max(case when kind = 'rebuilt_at' then detail end) as timestamp) as rebuilt_at"
-        "    from " ~ origins_of(this) ~
+        "    from " ~ origins_of(fact) ~
         "),"
         "gone as ("
         "    select count(*) as load_count"
-        "    from " ~ origins_of(this) ~ " as built"
+        "    from " ~ origins_of(fact) ~ " as built"
         "    left join " ~ loads ~ " as loads on built.id = loads.load_id"
         "    where built.kind = 'load' and loads.load_id is null"
         ") "
@@ -75,6 +76,24 @@
     {{ return(answer.rows | length == 1 and answer.rows[0][0]) }}
 {%- endmacro %}
 
+{#- Before the models: the schema. Two facts that made it at once would be in each other's way. -#}
+{% macro open_builds() -%}
+    {{ return(adapter.dispatch("open_builds", "line_of_sight")()) }}
+{%- endmacro %}
+
+{% macro default__open_builds() -%}{%- endmacro %}
+
+{% macro duckdb__open_builds() -%} create schema if not exists builds {%- endmacro %}
+
+{#- Whether it stands anywhere what a fact was built from. -#}
+{% macro has_origins(fact) -%}
+    {%- set found = run_query(
+        "select table_name from information_schema.tables where table_schema || '.' || table_name = '"
+        ~ origins_of(fact) | trim ~ "'"
+    ) -%}
+    {{ return(found.rows | length == 1) }}
+{%- endmacro %}
+
 {#-
   After `this` is built, in its transaction: what it was built from. A build that took in only what is new leaves the day of
   the last build in full as it was.
@@ -86,25 +105,28 @@
 {% macro default__remember_origins() -%}{%- endmacro %}
 
 {% macro duckdb__remember_origins() -%}
-    {%- set run = ref("int_run__context") -%}
-    {%- set loads = ref("stg_lake__loads") -%}
     {%- if execute -%}
-        {%- set rebuilt_at = "cast(run.known_at as varchar)" -%}
-        {%- if takes_in_only_new() -%}
-            {%- set rebuilt_at = "(select built.detail from " ~ origins_of(this) ~ " as built where built.kind = 'rebuilt_at')" -%}
-        {%- endif -%}
-        create schema if not exists builds;
         create or replace table {{ origins_of(this) }} as
-        select 'project' as kind, '' as id, run.project_hash as detail from {{ run }} as run
-        union all
-        select 'known_at', '', cast(run.known_at as varchar) from {{ run }} as run
-        union all
-        select 'rebuilt_at', '', {{ rebuilt_at }} from {{ run }} as run
-        union all
-        select 'load', loads.load_id, null from {{ loads }} as loads
-        union all
-        select 'grain', grains.kpi_id, grains.grain from ({{ current_grains() }}) as grains
+        {{ origins_now(this, takes_in_only_new()) }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- What a build that is under way is made from; one `in_part` leaves the last build in full of `fact` as it was. -#}
+{% macro origins_now(fact, in_part) -%}
+    {%- set run = ref("int_run__context") -%}
+    select 'project' as kind, '' as id, run.project_hash as detail from {{ run }} as run
+    union all
+    select 'known_at', '', cast(run.known_at as varchar) from {{ run }} as run
+    union all
+    {% if in_part -%}
+    select built.kind, built.id, built.detail from {{ origins_of(fact) }} as built where built.kind = 'rebuilt_at'
+    {%- else -%}
+    select 'rebuilt_at', '', cast(run.known_at as varchar) from {{ run }} as run
+    {%- endif %}
+    union all
+    select 'load', loads.load_id, null from {{ ref("stg_lake__loads") }} as loads
+    union all
+    select 'grain', grains.kpi_id, grains.grain from ({{ current_grains() }}) as grains
 {%- endmacro %}
 
 {#- KPIs and their grains on the business date. -#}
@@ -118,23 +140,23 @@
 
 {#-
   The periods of KPIs (kpi_id, period_start_on) of which a row may come out otherwise than it stands: a load that was not
-  known when `this` was built has one, a vintage of which the time came since, and those of KPIs whose grain changed.
+  known when `fact` was built has one, a vintage of which the time came since, and those of KPIs whose grain changed.
 -#}
-{% macro periods_with_news(observations) -%}
+{% macro periods_with_news(observations, fact) -%}
     {%- set new_loads -%}
         select loads.load_id
             from {{ ref("stg_lake__loads") }} as loads
-            left join {{ origins_of(this) }} as built on built.kind = 'load' and loads.load_id = built.id
+            left join {{ origins_of(fact) }} as built on built.kind = 'load' and loads.load_id = built.id
             where built.id is null
     {%- endset -%}
     {%- set known_at -%}
-        select cast(built.detail as timestamp) from {{ origins_of(this) }} as built where built.kind = 'known_at'
+        select cast(built.detail as timestamp) from {{ origins_of(fact) }} as built where built.kind = 'known_at'
     {%- endset -%}
     {%- set regrained -%}
         select coalesce(grains.kpi_id, built.id)
             from ({{ current_grains() }}) as grains
             full outer join (
-                select * from {{ origins_of(this) }} where kind = 'grain'
+                select * from {{ origins_of(fact) }} where kind = 'grain'
             ) as built on grains.kpi_id = built.id
             where grains.grain is distinct from built.detail
     {%- endset -%}

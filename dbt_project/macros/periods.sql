@@ -20,6 +20,11 @@
     end
 {%- endmacro %}
 
+{#- Weekday of `day`: 0 for Monday, as 1 January 1900 was one. -#}
+{% macro weekday(day) -%}
+    mod(mod({{ days_between("cast('1900-01-01' as date)", day) }}, 7) + 7, 7)
+{%- endmacro %}
+
 {#- First day of the period that holds `day`. -#}
 {% macro period_start(grain, day) -%}
     case {{ grain }}

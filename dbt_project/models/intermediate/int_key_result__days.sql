@@ -1,5 +1,10 @@
 with intervals as (
-    select * from {{ ref("int_key_result__intervals") }}
+    select
+        intervals.*,
+        greatest(intervals.first_day, news.news_from) as from_day
+    from {{ ref("int_key_result__intervals") }} as intervals
+    inner join {{ ref("int_key_result__news") }} as news
+        on intervals.key_result_id = news.key_result_id and intervals.end_day > news.news_from
 ),
 
 checkpoints as (
@@ -22,7 +27,7 @@ expanded as (
         intervals.*,
         days.day
     from intervals
-    {{ days_from_until("intervals.first_day", "intervals.end_day") }}
+    {{ days_from_until("intervals.from_day", "intervals.end_day") }}
 )
 
 select

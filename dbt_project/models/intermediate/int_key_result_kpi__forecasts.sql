@@ -32,38 +32,28 @@ with links as (
     where links.link_type = 'measures'
 ),
 
--- What had added up before the key result began, and before its last trailing mean does.
-opened as (
+-- What had added up before the key result began.
+openings as (
     select
-        links.*,
-        coalesce(openings.count_to_date, 0) as count_before,
-        coalesce(dropped.count_to_date, 0) as count_dropped,
-        coalesce(dropped.sum_to_date, 0) as sum_dropped
+        links.key_result_kpi_interval_key,
+        max(observations.place) as count_before
     from links
-    left join {{ ref("int_kpi__dispersion") }} as openings
-        on
-            links.kpi_id = openings.kpi_id
-            and links.measured_as = 'mean_to_date'
-            and links.opened_on >= openings.period_start_on
-            and links.opened_on < openings.next_period_start_on
-    left join {{ ref("int_kpi__dispersion") }} as dropped
-        on
-            links.kpi_id = dropped.kpi_id
-            and links.measured_as = 'trailing_mean'
-            and links.dropped_on >= dropped.period_start_on
-            and links.dropped_on < dropped.next_period_start_on
+    inner join {{ ref("int_kpi_observation__current") }} as observations
+        on links.kpi_id = observations.kpi_id and links.opened_on >= observations.period_start_on
+    where links.measured_as = 'mean_to_date'
+    group by links.key_result_kpi_interval_key
 ),
 
 stepped as (
     select
-        opened.*,
+        links.*,
         steps.kpi_value,
         steps.measured_value,
+        steps.period_start_on,
         steps.first_day,
         steps.end_day,
         dispersion.history_count,
-        dispersion.count_to_date,
-        dispersion.sum_to_date,
+        dispersion.count_to_date - coalesce(openings.count_before, 0) as count_since_opening,
         dispersion.level,
         dispersion.variance,
         dispersion.autocorrelation,
@@ -72,40 +62,62 @@ stepped as (
         {% for day in weekdays -%}
         dispersion.effect_{{ day }},
         {% endfor -%}
-        {{ period_number("opened.grain", "steps.period_start_on") }} as newest_number
+        {{ period_number("links.grain", "steps.period_start_on") }} as newest_number
     from {{ ref("int_key_result_kpi__steps") }} as steps
-    inner join opened on steps.key_result_kpi_interval_key = opened.key_result_kpi_interval_key
+    inner join links on steps.key_result_kpi_interval_key = links.key_result_kpi_interval_key
+    left join openings on links.key_result_kpi_interval_key = openings.key_result_kpi_interval_key
     left join {{ ref("int_kpi__dispersion") }} as dispersion
-        on opened.kpi_id = dispersion.kpi_id and steps.period_start_on = dispersion.period_start_on
+        on links.kpi_id = dispersion.kpi_id and steps.period_start_on = dispersion.period_start_on
+),
+
+-- Of a trailing mean, the periods that the mean of the due day still takes.
+kept as (
+    select
+        stepped.key_result_kpi_interval_key,
+        stepped.first_day,
+        count(*) as kept_count,
+        {{ sum_in_order("observations.value", "observations.period_start_on") }} as kept_sum
+    from stepped
+    inner join {{ ref("int_kpi_observation__current") }} as observations
+        on
+            stepped.kpi_id = observations.kpi_id
+            and stepped.dropped_on < observations.period_start_on
+            and stepped.period_start_on >= observations.period_start_on
+    where
+        stepped.measured_as = 'trailing_mean'
+        and stepped.newest_number > stepped.last_number - stepped.trailing_periods
+    group by stepped.key_result_kpi_interval_key, stepped.first_day
 ),
 
 -- Which periods to come the final figure is made of, and how many known ones stay in it.
 ahead as (
     select
-        *,
+        stepped.*,
         greatest(
-            newest_number,
-            case measured_as
-                when 'latest' then last_number - 1
-                when 'trailing_mean' then last_number - trailing_periods
-                else first_number - 1
+            stepped.newest_number,
+            case stepped.measured_as
+                when 'latest' then stepped.last_number - 1
+                when 'trailing_mean' then stepped.last_number - stepped.trailing_periods
+                else stepped.first_number - 1
             end
         ) as known_number,
-        case
-            when measured_as = 'mean_to_date' then greatest(count_to_date - count_before, 0)
-            when measured_as = 'trailing_mean' and newest_number > last_number - trailing_periods
-                then count_to_date - count_dropped
+        case stepped.measured_as
+            when 'mean_to_date' then greatest(stepped.count_since_opening, 0)
+            when 'trailing_mean' then coalesce(kept.kept_count, 0)
             else 0
         end as kept_count,
-        case
-            when measured_as = 'sum_to_date' then coalesce(measured_value, 0)
-            when measured_as = 'mean_to_date'
-                then coalesce(measured_value, 0) * greatest(count_to_date - count_before, 0)
-            when measured_as = 'trailing_mean' and newest_number > last_number - trailing_periods
-                then sum_to_date - sum_dropped
+        case stepped.measured_as
+            when 'sum_to_date' then coalesce(stepped.measured_value, 0)
+            when 'mean_to_date'
+                then coalesce(stepped.measured_value, 0) * greatest(stepped.count_since_opening, 0)
+            when 'trailing_mean' then coalesce(kept.kept_sum, 0)
             else 0
         end as kept_sum
     from stepped
+    left join kept
+        on
+            stepped.key_result_kpi_interval_key = kept.key_result_kpi_interval_key
+            and stepped.first_day = kept.first_day
 ),
 
 counted as (

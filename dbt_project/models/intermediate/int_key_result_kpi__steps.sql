@@ -7,7 +7,7 @@ over (
 
 -- What is known of a link changes only when a period ends, so that this grows with observations and not with days.
 with intervals as (
-    select * from {{ ref("int_key_result_kpi__intervals") }}
+    select * from {{ ref("int_key_result_kpi__spans") }}
 ),
 
 observations as (
@@ -28,7 +28,7 @@ standing as (
             ) }}
             when intervals.measured_as in ('sum_to_date', 'mean_to_date') then intervals.starts_on
         end as adds_up_from,
-        intervals.first_day,
+        intervals.from_day,
         intervals.end_day,
         observations.kpi_observation_key,
         observations.value,
@@ -41,7 +41,8 @@ standing as (
         on
             intervals.kpi_id = observations.kpi_id
             and intervals.end_day > observations.period_end_on
-            and intervals.first_day < observations.next_period_end_on
+            and intervals.from_day < observations.next_period_end_on
+    where observations.is_standing
 ),
 
 -- A sum in a stated order: one over a window depends, in the last digit, on what else the window is computed with.
@@ -114,7 +115,7 @@ with_data as (
         standing.period_start_on,
         standing.period_end_on,
         standing.vintage_at,
-        greatest(standing.first_day, standing.period_end_on) as first_day,
+        greatest(standing.from_day, standing.period_end_on) as first_day,
         least(standing.end_day, standing.next_period_end_on) as end_day
     from standing
     left join added_up
@@ -138,11 +139,11 @@ first_data as (
 without_data as (
     select
         intervals.key_result_kpi_interval_key,
-        intervals.first_day,
+        intervals.from_day as first_day,
         coalesce(first_data.first_day, intervals.end_day) as end_day
     from intervals
     left join first_data on intervals.key_result_kpi_interval_key = first_data.key_result_kpi_interval_key
-    where first_data.first_day is null or first_data.first_day > intervals.first_day
+    where first_data.first_day is null or first_data.first_day > intervals.from_day
 )
 
 select

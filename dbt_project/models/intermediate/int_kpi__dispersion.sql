@@ -1,9 +1,4 @@
-{%- set so_far -%} over (partition by kpi_id order by period_start_on) {%- endset -%}
-{%- set recent -%}
-over (
-            partition by kpi_id order by period_number range between {{ forecast_window() | int - 1 }} preceding and current row
-        )
-{%- endset -%}
+{%- set window = forecast_window() | int -%}
 {%- set weekdays = range(7) -%}
 
 -- Only KPIs that measure something: nobody asks for the end of the others.
@@ -16,66 +11,111 @@ with measuring as (
     group by kpi_id
 ),
 
-values_in_order as (
+numbered as (
     select
         observations.kpi_id,
         observations.value,
         observations.period_start_on,
-        lead(observations.period_start_on, 1, cast('9999-12-31' as date)) over (
-            partition by observations.kpi_id order by observations.period_start_on
-        ) as next_period_start_on,
-        {{ period_number("measuring.grain", "observations.period_start_on") }} as period_number,
-        {{ period_number("'week'", "observations.period_start_on") }} as week_number,
-        {{ days_between("cast('1900-01-01' as date)", "observations.period_start_on") }} as day_number
+        observations.place,
+        observations.is_standing,
+        observations.previous_value,
+        measuring.grain,
+        {{ period_number("measuring.grain", "observations.previous_period_start_on") }} as previous_number,
+        {{ period_number("measuring.grain", "observations.period_start_on") }} as period_number
     from {{ ref("int_kpi_observation__current") }} as observations
     inner join measuring on observations.kpi_id = measuring.kpi_id
 ),
 
--- 1 January 1900 was a Monday: weekday 0.
-placed as (
+-- Only the period just before: across a gap nothing says how much was kept.
+paired as (
     select
         *,
-        day_number - 7 * week_number as weekday,
-        -- Only the period just before: across a gap nothing says how much was kept.
-        case
-            when lag(period_number) over (partition by kpi_id order by period_number) = period_number - 1
-                then lag(value) over (partition by kpi_id order by period_number)
-        end as previous_value
-    from values_in_order
+        case when previous_number = period_number - 1 then previous_value end as kept_value
+    from numbered
 ),
 
-moments as (
+-- The moments of a window are taken from a list: from a window itself they would depend, in the last digit, on what
+-- else is computed with it, and a build of what is new would not come to what a build in full does.
+series as (
+    select
+        kpi_id,
+        {{ series_in_order("period_number", "place") }} as series_numbers,
+        {{ series_in_order("value", "place") }} as series_values,
+        {{ series_in_order("value + kept_value", "place") }} as series_sums,
+        {{ series_in_order("value - kept_value", "place") }} as series_differences
+    from paired
+    group by kpi_id
+),
+
+newest as (
+    select
+        series.*,
+        paired.value,
+        paired.place,
+        paired.grain,
+        paired.period_start_on,
+        paired.period_number,
+        {{ series_part(
+            "series.series_numbers", "greatest(paired.place - " ~ (window - 1) ~ ", 1)",
+            "least(paired.place, " ~ window ~ ")"
+        ) }} as newest_numbers
+    from paired
+    inner join series on paired.kpi_id = series.kpi_id
+    where paired.is_standing
+),
+
+recent as (
+    select
+        *,
+        {{ series_above("newest_numbers", "period_number - " ~ window) }} as recent_numbers
+    from newest
+),
+
+counted as (
+    select
+        *,
+        {{ series_length("recent_numbers") }} as history_count,
+        {{ series_least("recent_numbers") }} as first_number
+    from recent
+),
+
+windows as (
+    select
+        kpi_id,
+        value,
+        place,
+        period_start_on,
+        history_count,
+        {{ weekday("period_start_on") }} as weekday,
+        -- Days of which one weekday never comes, and longer periods, have no weekday effect.
+        (
+            grain = 'day' and history_count >= 7 and period_number - first_number + 1 = history_count
+        ) as has_weekdays,
+        {{ weekday(add_days("period_start_on", "1 - history_count")) }} as first_weekday,
+        {{ series_part("series_values", "(place - history_count + 1)", "history_count") }} as recent_values,
+        {{ series_part("series_sums", "(place - history_count + 1)", "history_count") }} as recent_sums,
+        {{ series_part("series_differences", "(place - history_count + 1)", "history_count") }} as recent_differences
+    from counted
+),
+
+-- The covariance of two is a quarter of the difference between the variances of their sum and of their difference.
+seasonal as (
     select
         kpi_id,
         value,
         weekday,
         period_start_on,
-        next_period_start_on,
-        count(*) {{ so_far }} as count_to_date,
-        sum(value) {{ so_far }} as sum_to_date,
-        count(*) {{ recent }} as history_count,
-        avg(value) {{ recent }} as level,
-        var_pop(value) {{ recent }} as raw_variance,
-        covar_pop(value, previous_value) {{ recent }} as raw_covariance,
-        min(day_number) {{ recent }} as first_day_number,
+        place as count_to_date,
+        history_count,
+        has_weekdays,
+        {{ series_mean("recent_values") }} as level,
+        {{ series_variance("recent_values") }} as raw_variance,
         {% for day in weekdays -%}
-        avg(case when weekday = {{ day }} then value end) {{ recent }} as mean_{{ day }},
+        {%- set first = "(1 + mod(" ~ day ~ " - first_weekday + 7, 7))" -%}
+        case when has_weekdays then {{ series_mean(series_sevenths("recent_values", first)) }} end as mean_{{ day }},
         {% endfor -%}
-        day_number
-    from placed
-),
-
--- Days of which one weekday never comes, and longer periods, have no weekday effect.
-seasonal as (
-    select
-        moments.*,
-        (
-            day_number - first_day_number + 1 = history_count
-            {% for day in weekdays -%}
-            and mean_{{ day }} is not null
-            {% endfor -%}
-        ) as has_weekdays
-    from moments
+        ({{ series_variance("recent_sums") }} - {{ series_variance("recent_differences") }}) / 4 as raw_covariance
+    from windows
 ),
 
 effects as (
@@ -119,7 +159,6 @@ select
     cast(history_count as int) as history_count,
     cast(count_to_date as int) as count_to_date,
     cast(weekday as int) as weekday,
-    sum_to_date,
     level,
     variance,
     case
@@ -136,6 +175,5 @@ select
     {% for day in weekdays -%}
     {{ weekday_trust() }} * effect_{{ day }} as effect_{{ day }},
     {% endfor -%}
-    period_start_on,
-    next_period_start_on
+    period_start_on
 from adjusted

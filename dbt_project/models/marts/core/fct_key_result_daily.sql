@@ -1,9 +1,12 @@
+{{ config(materialized=kept_as("incremental"), on_schema_change="fail") }}
+
 {#- Of several reasons, the first of these is the key result's. -#}
 {%- set reasons = [
     "unknown_kpi", "no_target", "no_baseline", "no_limit", "degenerate_range", "no_data", "stale", "no_due_period",
     "not_measured_by_this_link", "unknown_status_rule",
 ] -%}
 
+{%- do depends_on("int_key_result__news", "int_key_result__inputs") -%}
 with main_links as (
     select
         key_result_interval_key,

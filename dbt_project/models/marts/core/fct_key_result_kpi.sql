@@ -1,3 +1,6 @@
+{{ config(materialized=kept_as("incremental"), on_schema_change="fail") }}
+
+{%- do depends_on("int_key_result__news") -%}
 with steps as (
     select
         steps.*,

@@ -21,7 +21,7 @@ vintage_at <= (select run.known_at from {{ ref("int_run__context") }} as run)
 with
 {% if takes_in_only_new -%}
 news as (
-    {{ periods_with_news(ref("stg_lake__observations")) }}
+    {{ periods_with_news(ref("stg_lake__observations"), this) }}
 ),
 
 observed as (
