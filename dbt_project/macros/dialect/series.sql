@@ -75,6 +75,17 @@
     filter({{ list }}, (element, place) -> place + 1 >= {{ first }} and mod(place + 1 - {{ first }}, 7) = 0)
 {%- endmacro %}
 
+{#- Sum of the elements, in their order. -#}
+{% macro series_sum(list) -%}
+    {{ return(adapter.dispatch("series_sum", "line_of_sight")(list)) }}
+{%- endmacro %}
+
+{% macro default__series_sum(list) -%} list_sum({{ list }}) {%- endmacro %}
+
+{% macro spark__series_sum(list) -%}
+    aggregate({{ list }}, cast(0 as double), (total, element) -> total + element)
+{%- endmacro %}
+
 {#- Mean of the elements that are not null; null without one. -#}
 {% macro series_mean(list) -%}
     {{ return(adapter.dispatch("series_mean", "line_of_sight")(list)) }}

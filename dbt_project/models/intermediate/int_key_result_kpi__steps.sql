@@ -21,17 +21,16 @@ standing as (
         intervals.kpi_id,
         intervals.link_type,
         intervals.measured_as,
-        -- Figures that add up over the key result's time need all of it, whatever version the interval belongs to.
         case
             when intervals.measured_as = 'trailing_mean' then {{ add_days(
                 periods_before("intervals.grain", "observations.period_start_on", "intervals.trailing_periods"), 1
             ) }}
-            when intervals.measured_as in ('sum_to_date', 'mean_to_date') then intervals.starts_on
-        end as adds_up_from,
+        end as trails_from,
         intervals.from_day,
         intervals.end_day,
         observations.kpi_observation_key,
         observations.value,
+        observations.place,
         observations.period_start_on,
         observations.period_end_on,
         observations.next_period_end_on,
@@ -45,8 +44,49 @@ standing as (
     where observations.is_standing
 ),
 
--- A sum in a stated order: one over a window depends, in the last digit, on what else the window is computed with.
+-- Figures that add up over the key result's time need all of it, whatever version the interval belongs to.
+openings as (
+    select
+        intervals.key_result_kpi_interval_key,
+        intervals.kpi_id,
+        min(observations.place) as first_place
+    from intervals
+    inner join observations
+        on intervals.kpi_id = observations.kpi_id and intervals.starts_on <= observations.period_start_on
+    where intervals.link_type = 'measures' and intervals.measured_as in ('sum_to_date', 'mean_to_date')
+    group by intervals.key_result_kpi_interval_key, intervals.kpi_id
+),
+
+adding_up as (
+    select distinct kpi_id from openings
+),
+
+series as (
+    select
+        observations.kpi_id,
+        {{ series_in_order("observations.value", "observations.place") }} as series_values
+    from observations
+    inner join adding_up on observations.kpi_id = adding_up.kpi_id
+    group by observations.kpi_id
+),
+
+-- Sums in a stated order: one over a window depends, in the last digit, on what else the window is computed with. Long
+-- ones are those of a list, which costs an eighth of sorting.
 added_up as (
+    select
+        standing.key_result_kpi_interval_key,
+        standing.period_start_on,
+        {{ series_sum(series_part(
+            "series.series_values", "openings.first_place", "(standing.place - openings.first_place + 1)"
+        )) }} as sum_to_date,
+        standing.place - openings.first_place + 1 as periods_to_date
+    from standing
+    inner join openings
+        on
+            standing.key_result_kpi_interval_key = openings.key_result_kpi_interval_key
+            and standing.place >= openings.first_place
+    inner join series on standing.kpi_id = series.kpi_id
+    union all
     select
         standing.key_result_kpi_interval_key,
         standing.period_start_on,
@@ -56,9 +96,9 @@ added_up as (
     inner join observations
         on
             standing.kpi_id = observations.kpi_id
-            and standing.adds_up_from <= observations.period_start_on
+            and standing.trails_from <= observations.period_start_on
             and standing.period_start_on >= observations.period_start_on
-    where standing.link_type = 'measures' and standing.adds_up_from is not null
+    where standing.link_type = 'measures' and standing.trails_from is not null
     group by standing.key_result_kpi_interval_key, standing.period_start_on
 ),
 

@@ -38,7 +38,7 @@ with needed as (
 horizon as (
     select
         run.as_of,
-        least({{ add_days("min(needed.first_day)", -2 * near) }}, min(needed.looks_back_to)) as from_on
+        least({{ add_days("min(needed.first_day)", -1 * near) }}, min(needed.looks_back_to)) as from_on
     from needed
     cross join {{ ref("int_run__context") }} as run
     where needed.reach_days <= {{ near }}
