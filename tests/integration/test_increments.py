@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -10,44 +9,32 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 from typer.testing import CliRunner
 
 from orchestration.audit.outcomes import facts_not_reconciled
 from orchestration.cli import app
-from orchestration.dbt_process import DbtError, DbtProcess, dbt_process
+from orchestration.dbt_process import DbtError, DbtProcess
 from orchestration.lake.compaction import compact
-from orchestration.lake.store import Lake
-from orchestration.settings import load_settings
-from orchestration.tables import LAKE_TABLES
-from orchestration.transformation import prepare
 from tests.integration import acme
 from tests.integration.acme import kpi
+from tests.integration.built_lake import BuiltLake, dbt_of
 from tests.integration.tiny_lake import TinyLake
 
-FACT = [
-    *("build", "--no-write-json", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-    *("--select", "+fct_kpi_observation"),
-]
 FIRST, KNOWN_AT = date(2026, 1, 5), datetime(2026, 2, 10, 12)
 KPIS = ("daily", "weekly", "shifting", "ghost")
 OWNERS = {"person_id": "ada"}
 
 
 @dataclass
-class Company:
-    """A lake, the warehouse on it, and the time."""
+class Company(BuiltLake):
+    """Four KPIs, one of which nobody has defined."""
 
-    process: DbtProcess
     now: datetime = KNOWN_AT
-    lake: TinyLake = field(init=False)
     vintages: list[tuple[str, date, datetime]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        shutil.rmtree(self.process.settings.lake_dir)
-        self.process.settings.warehouse_path.unlink(missing_ok=True)
-        self.lake = TinyLake(self.process.settings.lake_dir)
+        super().__post_init__()
         kpis = [kpi("daily", OWNERS), kpi("weekly", OWNERS, grain="week"), kpi("shifting", OWNERS)]
         self.lake.define(acme.DEFINED_AT, *acme.organisation(), *kpis)
         self.observe("daily", FIRST, 1.0)
@@ -62,20 +49,9 @@ class Company:
         self.lake.observe(self.now, {kpi_id: {on: value}}, available_at=vintage_at)  # type: ignore[dict-item]
 
     def build(self, **changes: str) -> Company:
-        """Build the fact as a run does, knowing all that was loaded so far."""
-        variables = {
-            "LOS_AS_OF": self.now.date().isoformat(),
-            "LOS_KNOWN_AT": self.now.isoformat(sep=" "),
-            "LOS_RUN_ID": "run",
-            "LOS_PROJECT_HASH": "project",
-            "LOS_REBUILD": "",
-        }
-        list(self.process.run(FACT, variables | changes))
+        """Build the fact, on the day that it is."""
+        self.run(["+fct_kpi_observation"], self.now.date(), changes)
         return self
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.process.settings.warehouse_path), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
     def fact(self) -> list[tuple[Any, ...]]:
         return self.rows("from marts.fct_kpi_observation order by all")
@@ -85,12 +61,6 @@ class Company:
         query = "select value from marts.fct_kpi_observation where kpi_id = 'daily' order by 1"
         return [value for (value,) in self.rows(query)]
 
-    def change(self, *statements: str) -> None:
-        """Change the warehouse by hand."""
-        with duckdb.connect(str(self.process.settings.warehouse_path)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-
     @property
     def rebuilt_at(self) -> str:
         """Knowledge date of the last build in full."""
@@ -99,11 +69,7 @@ class Company:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProcess]:
-    folder: Path = tmp_path_factory.mktemp("increments")
-    settings = load_settings({"LOS_DATA_DIR": str(folder / "data"), "LOS_DUCKDB_MEMORY_LIMIT": "1GB"})
-    Lake(settings.lake_dir).ensure(LAKE_TABLES)
-    prepare(settings)
-    with dbt_process(settings) as process:
+    with dbt_of(tmp_path_factory.mktemp("increments")) as process:
         yield process
 
 

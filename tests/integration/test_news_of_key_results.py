@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 
-from orchestration.dbt_process import DbtError, DbtProcess, dbt_process
+from orchestration.dbt_process import DbtError, DbtProcess
 from orchestration.lake.compaction import compact
-from orchestration.lake.store import Lake
-from orchestration.settings import load_settings
-from orchestration.tables import LAKE_TABLES
-from orchestration.transformation import prepare
 from tests.integration import acme
 from tests.integration.acme import key_result, kpi, link
-from tests.integration.tiny_lake import Record, TinyLake, record
+from tests.integration.built_lake import BuiltLake, dbt_of
+from tests.integration.tiny_lake import Record, record
 
-WITHOUT_TESTS = ("build", "--no-write-json", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-EVERYTHING = [*WITHOUT_TESTS, "--select", "+fct_key_result_daily"]
 FACTS = ("fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily")
 KEY_RESULTS = ("up", "down", "total", "average", "stay", "pair", "weighted", "old", "portal", "late_comer")
 KPIS = ("on_time", "steady", "latency", "errors", "volume", "stopped", "silent", "ghost")
 
 
 @dataclass
-class Company:
-    """A lake, the warehouse on it, the time and the business date."""
+class Company(BuiltLake):
+    """The company of the warehouse's tests, and the business date."""
 
-    process: DbtProcess
     now: datetime = datetime(2026, 2, 10, 12)
     as_of: date = date(2026, 2, 10)
-    lake: TinyLake = field(init=False)
 
     def __post_init__(self) -> None:
-        shutil.rmtree(self.process.settings.lake_dir)
-        self.process.settings.warehouse_path.unlink(missing_ok=True)
-        self.lake = TinyLake(self.process.settings.lake_dir)
+        super().__post_init__()
         self.lake.define(acme.DEFINED_AT, *acme.organisation(), *acme.kpis(), *acme.goals())
         self.lake.observe(acme.OBSERVED_AT, acme.series())
 
@@ -74,21 +62,10 @@ class Company:
         row = {"record_key": f"{entity}-{self.now}", "source_row": 2, **row}
         self.lake.load(self.now, {entity: [row]})
 
-    def build(self, selection: list[str] = EVERYTHING, **changes: str) -> Company:
-        """Build the facts as a run does, knowing all that was loaded so far."""
-        variables = {
-            "LOS_AS_OF": self.as_of.isoformat(),
-            "LOS_KNOWN_AT": self.now.isoformat(sep=" "),
-            "LOS_RUN_ID": "run",
-            "LOS_PROJECT_HASH": "project",
-            "LOS_REBUILD": "",
-        }
-        list(self.process.run(selection, variables | changes))
+    def build(self, *selection: str, **changes: str) -> Company:
+        """Build the facts, or only some models."""
+        self.run(list(selection or ["+fct_key_result_daily"]), self.as_of, changes)
         return self
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.process.settings.warehouse_path), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
     def facts(self) -> dict[str, list[tuple[Any, ...]]]:
         return {fact: self.rows(f"from marts.{fact} order by all") for fact in FACTS}
@@ -100,20 +77,10 @@ class Company:
         """First day that the last build computed, by key result."""
         return dict(self.rows("select key_result_id, news_from from intermediate.int_key_result__news"))
 
-    def change(self, *statements: str) -> None:
-        """Change the warehouse by hand."""
-        with duckdb.connect(str(self.process.settings.warehouse_path)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtProcess]:
-    folder: Path = tmp_path_factory.mktemp("news")
-    settings = load_settings({"LOS_DATA_DIR": str(folder / "data"), "LOS_DUCKDB_MEMORY_LIMIT": "1GB"})
-    Lake(settings.lake_dir).ensure(LAKE_TABLES)
-    prepare(settings)
-    with dbt_process(settings) as process:
+    with dbt_of(tmp_path_factory.mktemp("news")) as process:
         yield process
 
 
@@ -518,7 +485,7 @@ def test_stop_between_the_two_facts_means_a_build_in_full(company: Company) -> N
 def test_facts_built_without_what_comes_before_them_do_not_count_as_built(company: Company, selection: str) -> None:
     """Somebody materialises one asset, and the news of that hour never reach it."""
     company.observe("on_time", date(2026, 2, 1), 0.3)
-    company.build([*WITHOUT_TESTS, "--select", "+int_key_result__inputs"])
-    company.build([*WITHOUT_TESTS, "--select", *selection.split()])
+    company.build("+int_key_result__inputs")
+    company.build(*selection.split())
     company.build()
     assert company.facts() == company.in_full()
