@@ -28,7 +28,7 @@
 {#- First day of the period that holds `day`. -#}
 {% macro period_start(grain, day) -%}
     case {{ grain }}
-        when 'week' then {{ add_days(day, "-1 * mod(" ~ days_between("cast('1900-01-01' as date)", day) ~ ", 7)") }}
+        when 'week' then {{ add_days(day, "-1 * " ~ weekday(day)) }}
         when 'month' then cast(date_trunc('month', {{ day }}) as date)
         when 'quarter' then cast(date_trunc('quarter', {{ day }}) as date)
         else {{ day }}

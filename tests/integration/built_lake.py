@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +65,29 @@ class BuiltLake:
         with duckdb.connect(str(self.process.settings.warehouse_path)) as connection:
             for statement in statements:
                 connection.execute(statement)
+
+
+# Why any fact is built in full. Each returns what changes of a run's environment.
+
+
+def asked(_: BuiltLake) -> dict[str, str]:
+    return {"LOS_REBUILD": "yes"}
+
+
+def project_changed(_: BuiltLake) -> dict[str, str]:
+    return {"LOS_PROJECT_HASH": "another"}
+
+
+def outside_of_a_run(_: BuiltLake) -> dict[str, str]:
+    """dbt by itself knows no hash."""
+    return {"LOS_PROJECT_HASH": ""}
+
+
+def a_week_later(built: BuiltLake) -> dict[str, str]:
+    built.now += timedelta(days=7)
+    return {}
+
+
+def known_earlier(built: BuiltLake) -> dict[str, str]:
+    """Before the newest load."""
+    return {"LOS_KNOWN_AT": (built.now - timedelta(seconds=1, microseconds=1)).isoformat(sep=" ")}

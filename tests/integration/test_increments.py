@@ -18,7 +18,15 @@ from orchestration.dbt_process import DbtError, DbtProcess
 from orchestration.lake.compaction import compact
 from tests.integration import acme
 from tests.integration.acme import kpi
-from tests.integration.built_lake import BuiltLake, dbt_of
+from tests.integration.built_lake import (
+    BuiltLake,
+    a_week_later,
+    asked,
+    dbt_of,
+    known_earlier,
+    outside_of_a_run,
+    project_changed,
+)
 from tests.integration.tiny_lake import TinyLake
 
 FIRST, KNOWN_AT = date(2026, 1, 5), datetime(2026, 2, 10, 12)
@@ -219,28 +227,6 @@ def test_what_no_load_touches_is_left_as_it_stands(company: Company) -> None:
     """Each day costs as much as the whole history."""
     company.change("update marts.fct_kpi_observation set value = 77 where value = 1")
     assert company.build().values() == [2, 3, 77]
-
-
-def asked(company: Company) -> dict[str, str]:
-    return {"LOS_REBUILD": "yes"}
-
-
-def project_changed(company: Company) -> dict[str, str]:
-    return {"LOS_PROJECT_HASH": "another"}
-
-
-def outside_of_a_run(company: Company) -> dict[str, str]:
-    """dbt by itself knows no hash."""
-    return {"LOS_PROJECT_HASH": ""}
-
-
-def a_week_later(company: Company) -> dict[str, str]:
-    company.now += timedelta(days=7)
-    return {}
-
-
-def known_earlier(company: Company) -> dict[str, str]:
-    return {"LOS_KNOWN_AT": (company.now - timedelta(seconds=1, microseconds=1)).isoformat(sep=" ")}
 
 
 def load_removed(company: Company) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,7 +14,15 @@ from orchestration.dbt_process import DbtError, DbtProcess
 from orchestration.lake.compaction import compact
 from tests.integration import acme
 from tests.integration.acme import key_result, kpi, link
-from tests.integration.built_lake import BuiltLake, dbt_of
+from tests.integration.built_lake import (
+    BuiltLake,
+    a_week_later,
+    asked,
+    dbt_of,
+    known_earlier,
+    outside_of_a_run,
+    project_changed,
+)
 from tests.integration.tiny_lake import Record, record
 
 FACTS = ("fct_kpi_observation", "fct_key_result_kpi", "fct_key_result_daily")
@@ -95,13 +103,11 @@ class Happenings:
 
     company: Company
     draw: Random
-    seen: set[str] = field(default_factory=set)
 
     def happen(self) -> None:
         """One of them; observations and days come most often."""
         names = [name for name in vars(Happenings) if not name.startswith("_") and name != "happen"]
         name = self.draw.choice([*names, *["observed", "day_passed"] * 6])
-        self.seen.add(name)
         getattr(self, name)()
 
     def _day(self, first: int = -100, last: int = 20) -> date:
@@ -392,28 +398,6 @@ def removed_by_hand(company: Company) -> dict[str, str]:
 def dropped_by_hand(company: Company) -> dict[str, str]:
     company.change("drop table marts.fct_key_result_kpi")
     return {}
-
-
-def asked(company: Company) -> dict[str, str]:
-    return {"LOS_REBUILD": "yes"}
-
-
-def project_changed(company: Company) -> dict[str, str]:
-    return {"LOS_PROJECT_HASH": "another"}
-
-
-def outside_of_a_run(company: Company) -> dict[str, str]:
-    """dbt by itself knows no hash."""
-    return {"LOS_PROJECT_HASH": ""}
-
-
-def a_week_later(company: Company) -> dict[str, str]:
-    company.now += timedelta(days=7)
-    return {}
-
-
-def known_earlier(company: Company) -> dict[str, str]:
-    return {"LOS_KNOWN_AT": (company.now - timedelta(seconds=1)).isoformat(sep=" ")}
 
 
 def load_removed(company: Company) -> dict[str, str]:

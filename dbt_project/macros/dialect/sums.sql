@@ -1,7 +1,8 @@
 {#-
   Sums of floating-point numbers depend on their order in the last digit, and a warehouse that is built again must hold
   the same rows. Within a group of few rows these add up in a stated order, where the engine can; elsewhere the last digit
-  is not promised. A sum over a window states its order itself. Of many rows: `exact_sum` (exact_sum.sql).
+  is not promised. A sum over a window states its order itself, and still depends on what else the window is computed
+  with; one of a list does not (series.sql). Of many rows: `exact_sum` (exact_sum.sql).
 -#}
 
 {#- Sum of `value` over a group, added up in the order of `in_order`. -#}

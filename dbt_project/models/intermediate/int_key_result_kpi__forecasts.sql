@@ -21,7 +21,6 @@ with links as (
         ) }} as definition_null_reason,
         {{ period_number("links.grain", add_days("intervals.starts_on", -1)) }} + 1 as first_number,
         {{ period_number("links.grain", add_days("intervals.due_on", 1)) }} - 1 as last_number,
-        {{ add_days("intervals.starts_on", -1) }} as opened_on,
         -- The trailing mean of the due day takes the periods after this one.
         {{ periods_before(
             "links.grain", period_start("links.grain", add_days("intervals.due_on", 1)), "(links.trailing_periods + 1)"
@@ -32,28 +31,16 @@ with links as (
     where links.link_type = 'measures'
 ),
 
--- What had added up before the key result began.
-openings as (
-    select
-        links.key_result_kpi_interval_key,
-        max(observations.place) as count_before
-    from links
-    inner join {{ ref("int_kpi_observation__current") }} as observations
-        on links.kpi_id = observations.kpi_id and links.opened_on >= observations.period_start_on
-    where links.measured_as = 'mean_to_date'
-    group by links.key_result_kpi_interval_key
-),
-
 stepped as (
     select
         links.*,
         steps.kpi_value,
         steps.measured_value,
+        steps.periods_to_date,
         steps.period_start_on,
         steps.first_day,
         steps.end_day,
         dispersion.history_count,
-        dispersion.count_to_date - coalesce(openings.count_before, 0) as count_since_opening,
         dispersion.level,
         dispersion.variance,
         dispersion.autocorrelation,
@@ -65,7 +52,6 @@ stepped as (
         {{ period_number("links.grain", "steps.period_start_on") }} as newest_number
     from {{ ref("int_key_result_kpi__steps") }} as steps
     inner join links on steps.key_result_kpi_interval_key = links.key_result_kpi_interval_key
-    left join openings on links.key_result_kpi_interval_key = openings.key_result_kpi_interval_key
     left join {{ ref("int_kpi__dispersion") }} as dispersion
         on links.kpi_id = dispersion.kpi_id and steps.period_start_on = dispersion.period_start_on
 ),
@@ -102,14 +88,14 @@ ahead as (
             end
         ) as known_number,
         case stepped.measured_as
-            when 'mean_to_date' then greatest(stepped.count_since_opening, 0)
+            when 'mean_to_date' then coalesce(stepped.periods_to_date, 0)
             when 'trailing_mean' then coalesce(kept.kept_count, 0)
             else 0
         end as kept_count,
         case stepped.measured_as
             when 'sum_to_date' then coalesce(stepped.measured_value, 0)
             when 'mean_to_date'
-                then coalesce(stepped.measured_value, 0) * greatest(stepped.count_since_opening, 0)
+                then coalesce(stepped.measured_value, 0) * coalesce(stepped.periods_to_date, 0)
             when 'trailing_mean' then coalesce(kept.kept_sum, 0)
             else 0
         end as kept_sum

@@ -150,6 +150,7 @@ with_data as (
                 then added_up.sum_to_date / added_up.periods_to_date
             else standing.value
         end as measured_value,
+        added_up.periods_to_date,
         coalesce(counted.periods_met, 0) as periods_met,
         coalesce(counted.periods_met_locked, 0) as periods_met_locked,
         standing.period_start_on,
@@ -191,6 +192,7 @@ select
     kpi_observation_key,
     kpi_value,
     measured_value,
+    periods_to_date,
     periods_met,
     periods_met_locked,
     period_start_on,
@@ -205,6 +207,7 @@ select
     cast(null as {{ dbt.type_string() }}) as kpi_observation_key,
     cast(null as double) as kpi_value,
     cast(null as double) as measured_value,
+    cast(null as bigint) as periods_to_date,
     0 as periods_met,
     0 as periods_met_locked,
     cast(null as date) as period_start_on,

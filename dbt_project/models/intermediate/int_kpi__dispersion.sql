@@ -105,7 +105,6 @@ seasonal as (
         value,
         weekday,
         period_start_on,
-        place as count_to_date,
         history_count,
         has_weekdays,
         {{ series_mean("recent_values") }} as level,
@@ -157,7 +156,6 @@ adjusted as (
 select
     kpi_id,
     cast(history_count as int) as history_count,
-    cast(count_to_date as int) as count_to_date,
     cast(weekday as int) as weekday,
     level,
     variance,
